@@ -1,0 +1,33 @@
+// The record of every attempt, written before anything leaves the daemon.
+
+import type { Reason } from "../errors/index.ts";
+
+/** One record. Time, sequence number and process id are the log's to add. */
+export interface AuditRecord {
+  /** `attempt`: about to reach a provider; `result`: about to be answered; `configuration`: a reload. */
+  readonly event: "attempt" | "result" | "configuration" | "start" | "stop";
+  /** Unique in this process: pairs an attempt with its result. */
+  readonly call?: number;
+  readonly listener?: string;
+  readonly identity?: string;
+  readonly operation?: string;
+  readonly key?: string;
+  /** SHA-256 of the envelope, the first 16 bytes, hex: of the one read, or for wraps the one made. */
+  readonly envelope?: string;
+  /** The context pairs whose names the configuration lists under audit.contextValues. */
+  readonly context?: Readonly<Record<string, string>>;
+  /** Absent on attempts. */
+  readonly outcome?: "done" | Reason;
+  /** Further facts of configuration events: digests, rules added and removed. */
+  readonly details?: Readonly<Record<string, string | number | readonly string[]>>;
+}
+
+export interface AuditLog {
+  /**
+   * Resolves when the record is written; records of one turn of the event loop share one write. Rejects with
+   * AUDIT_UNAVAILABLE when it cannot be written: the call must then fail.
+   */
+  append(record: AuditRecord): Promise<void>;
+  /** Writes what is pending. Later appends reject. */
+  close(): Promise<void>;
+}

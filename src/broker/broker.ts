@@ -1,0 +1,100 @@
+// What the broker offers to the operations: the only door to master keys.
+
+import type { KeyConfiguration } from "../config/configuration.ts";
+import type { Reason } from "../errors/index.ts";
+import type { Envelope } from "../envelope/types.ts";
+
+/** One call's bounds, and what must happen before its first word to a provider. */
+export interface Scope {
+  /** When the caller stops waiting, on performance.now()'s clock, in milliseconds; never Infinity. */
+  readonly deadlineMs: number;
+  /** Aborted when the caller goes away or the deadline passes; made at the first use. */
+  signal(): AbortSignal;
+  /** Awaited once before this call first reaches, or joins a call to, a provider: the audit's "attempt". */
+  beforeProvider(): Promise<void>;
+}
+
+/** An opened envelope. */
+export interface Unsealed {
+  /** In a buffer of its own. The caller of `unwrap` owns and wipes it. */
+  readonly dataKey: Buffer;
+  /** The master key's version that opened the branch key. */
+  readonly version: string;
+  readonly rewrapDue: boolean;
+}
+
+/** What `check` found. An outage is thrown, not answered. */
+export interface CheckAnswer {
+  readonly matches: boolean;
+  readonly trusted: boolean;
+  readonly version: string;
+  readonly reason: Reason | undefined;
+  readonly rewrapDue: boolean;
+  /** With deep, one for each recipient in the envelope's order; else empty. */
+  readonly recipients: readonly RecipientAnswer[];
+}
+
+export interface RecipientAnswer {
+  /** The provider's name; empty when the configuration has no such recipient. */
+  readonly provider: string;
+  readonly masterKeyId: string;
+  readonly matches: boolean;
+  readonly version: string;
+  readonly reason: Reason | undefined;
+}
+
+/** A key's state, for `keys list`. */
+export interface KeyStatus {
+  readonly configuration: KeyConfiguration;
+  readonly recipients: readonly {
+    readonly provider: string;
+    readonly kind: string;
+    readonly masterKeyId: string | undefined;
+    readonly unwrapOnly: boolean;
+  }[];
+  readonly branchKey: { readonly createdAt: Date; readonly wraps: number } | undefined;
+}
+
+/** A provider's state, for `status` and readiness. */
+export interface ProviderStatus {
+  readonly name: string;
+  readonly kind: string;
+  readonly reachable: boolean;
+  readonly lastCallAt: Date | undefined;
+  readonly error: string | undefined;
+}
+
+/**
+ * Wraps and unwraps under the keys of one configuration. Callers authorise first. Every method may throw
+ * PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, KEY_DISABLED, OVERLOADED and INTERNAL; opening ones ENVELOPE_REFUSED too.
+ */
+export interface Broker {
+  /** A key by its present or a former name. */
+  key(name: string): KeyConfiguration | undefined;
+  /** Seals a data key under the key's branch key, making one where none is fit. The caller still owns `dataKey`. */
+  wrap(key: KeyConfiguration, dataKey: Uint8Array, contextHash: Uint8Array, scope: Scope): Promise<Uint8Array>;
+  unwrap(key: KeyConfiguration, envelope: Envelope, contextHash: Uint8Array, scope: Scope): Promise<Unsealed>;
+  /** Seals an envelope's data key anew, carrying its context hash over. */
+  rewrap(key: KeyConfiguration, envelope: Envelope, scope: Scope): Promise<Uint8Array>;
+  check(
+    key: KeyConfiguration,
+    envelope: Envelope,
+    contextHash: Uint8Array,
+    deep: boolean,
+    scope: Scope,
+  ): Promise<CheckAnswer>;
+  /** The configured provider's name and kind of each recipient of an envelope; empty name where there is none. */
+  recipientsOf(
+    key: KeyConfiguration,
+    envelope: Envelope,
+  ): readonly { readonly provider: string; readonly kind: string }[];
+  /**
+   * Forgets all branch keys of a key (or of all keys): loads under way are neither kept nor answered, and the next
+   * wrap makes and proves a new one.
+   */
+  purge(key?: KeyConfiguration): void;
+  keys(): readonly KeyStatus[];
+  providers(): readonly ProviderStatus[];
+  /** Refuses new calls, aborts provider calls, closes providers that `keep` (the next broker) did not take over. */
+  close(keep?: Broker): Promise<void>;
+}

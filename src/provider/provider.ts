@@ -1,0 +1,87 @@
+// The interface between the broker and a backend of master keys: all that a provider implements.
+
+import type { ZodType } from "zod";
+import type { Binding } from "./binding.ts";
+
+/** What a master key answers when it wrapped. */
+export interface Wrapped {
+  /** The blob: 1 to 2,048 bytes. */
+  readonly wrapped: Uint8Array;
+  /** How it was wrapped: a number of the kind's registry in docs/envelope.md, never reused. */
+  readonly scheme: number;
+  /** The master key's version in the backend's words, at most 255 bytes of UTF-8; informational. */
+  readonly version: string;
+}
+
+/** What a master key answers when it unwrapped. */
+export interface Unwrapped {
+  /** The material, in a buffer of its own (never a slice of Buffer's pool). The broker owns and wipes it. */
+  readonly material: Buffer;
+  readonly version: string;
+  /** The backend would wrap with a newer version today. */
+  readonly rewrapDue: boolean;
+}
+
+/**
+ * One master key. The broker alone calls it, through one guard: deadline, concurrency, retries, circuit breaker,
+ * metrics and refusal after close are not a provider's to repeat. Every method may throw a BrokerError:
+ * `ENVELOPE_REFUSED` (this blob, scheme or binding is not right for this master key), `KEY_DISABLED` (disabled, or
+ * our permission was taken away), `PROVIDER_UNAVAILABLE` (all that may pass: unreachable, throttled, sealed; with
+ * `retryAfterMs` if the backend names a delay). Anything else thrown is INTERNAL and counted. No message or cause
+ * holds a secret.
+ */
+export interface MasterKey {
+  /** Immutable, 1 to 65,535 bytes of UTF-8: an ARN, a resource name, a fingerprint. It stands in every envelope. */
+  readonly id: string;
+  /** Other master keys that the same reference names, for unwrapping alone (env: the versions not primary). */
+  readonly unwrapOnly?: readonly MasterKey[];
+  /** How many times this master key may wrap, where its mechanism has a bound (2^32 for GCM with random IVs). */
+  readonly wrapLimit?: number;
+  /** Wraps 64 bytes. The broker owns `material` and wipes it once the promise has settled: keep no reference. */
+  wrap(material: Uint8Array, binding: Binding, signal: AbortSignal): Promise<Wrapped>;
+  /** Unwraps what `wrap` of the same id, scheme and binding made. */
+  unwrap(wrapped: Uint8Array, scheme: number, binding: Binding, signal: AbortSignal): Promise<Unwrapped>;
+  /** Reads, and only reads, whether the master key is there and enabled. Throws as above when it is not. */
+  probe(signal: AbortSignal): Promise<void>;
+}
+
+/** An opened provider. */
+export interface Provider {
+  /**
+   * The master key that a key's configuration refers to. May ask the backend (an alias is resolved to its key);
+   * throws PROVIDER_UNAVAILABLE when the backend is down, and is then asked again. Two calls with equal references answer
+   * master keys with equal ids, or the latter names a new master key.
+   */
+  masterKey(reference: unknown, signal: AbortSignal): Promise<MasterKey>;
+  /** Ends connections and child processes and wipes what is held. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** A kind of provider: what a provider folder's or module's default export is. */
+export interface ProviderKind {
+  /** The word in the configuration and in docs/envelope.md. */
+  readonly kind: string;
+  /** Its number in envelopes (docs/envelope.md): 1–127 first-party, 128–255 others; never reused. */
+  readonly number: number;
+  /** The schemes it unwraps. */
+  readonly schemes: readonly number[];
+  /** What stands beside `kind` in the configuration; secrets through `secret()`, other text through `text()`. */
+  readonly settings: ZodType;
+  /** What stands beside `provider` in a key's recipient, as an object. */
+  readonly reference: ZodType;
+  /** Loads the backend's library. It does no I/O and never fails because a backend is down. */
+  open(settings: never): Promise<Provider>;
+}
+
+/** Optional: a provider whose master keys have versions that can be listed. */
+export interface Versions {
+  versions(reference: unknown, signal: AbortSignal): Promise<readonly MasterKeyVersion[]>;
+}
+
+/** A version of a master key, in the backend's words. */
+export interface MasterKeyVersion {
+  readonly version: string;
+  /** New wraps use it. */
+  readonly primary: boolean;
+  readonly enabled: boolean;
+}

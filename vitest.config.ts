@@ -1,0 +1,18 @@
+// The test projects: unit needs no build and no backend; the others start what they need in their global set-up.
+
+import { defineConfig } from "vitest/config";
+
+const project = (name: string, timeoutMs: number, globalSetup: string[] = []) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeoutMs, hookTimeout: timeoutMs, globalSetup },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project("unit", 10_000),
+      project("conformance", 60_000),
+      project("e2e", 120_000),
+      project("docs", 60_000),
+    ],
+  },
+});
