@@ -1,0 +1,34 @@
+// What one configuration made: the parts that a call needs, swapped as a whole by a reload.
+
+import type { AuditLog } from "../audit/audit.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { Identities, Identity } from "../identity/identity.ts";
+import type { Policy } from "../policy/policy.ts";
+
+/** The parts in force. A call keeps the graph it started with. */
+export interface Graph {
+  readonly configuration: Configuration;
+  readonly identities: Identities;
+  readonly policy: Policy;
+  readonly broker: Broker;
+  readonly audit: AuditLog;
+}
+
+/** Where a call came in, as the front door knows it. */
+export interface Caller {
+  /** The listener's name. */
+  readonly listener: string;
+  /** Who it is under this graph; undefined where the channel proves nobody. Never from the message. */
+  identity(graph: Graph): Identity | undefined;
+}
+
+/** What front doors share with the daemon. */
+export interface Service {
+  /** The graph in force; read once per call, or per frame of a Session. */
+  graph(): Graph;
+  /** True once draining began: new calls are refused, those read are answered. */
+  draining(): boolean;
+  /** Counts a call's outcome. It must cost next to nothing. */
+  observe(operation: string, outcome: string, seconds: number): void;
+}
