@@ -1,0 +1,10 @@
+// The provider interface: what the broker asks of a provider, and what a provider is made with.
+
+export { bindingOf } from "./binding.ts";
+export type { Binding, BindingFacts } from "./binding.ts";
+export type { MasterKey, MasterKeyVersion, Provider, ProviderKind, Unwrapped, Versions, Wrapped } from "./provider.ts";
+export { firstPartyKinds, loadKind } from "./registry.ts";
+export type { KindReference } from "./registry.ts";
+export { secret, secretStamp, text } from "./settings.ts";
+export type { SecretSource } from "./settings.ts";
+export { provideVariable, takeVariable } from "./variables.ts";

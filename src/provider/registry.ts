@@ -1,0 +1,72 @@
+// Finds provider kinds: first-party ones in providers/, others in npm modules that the configuration names.
+
+import { BrokerError } from "../errors/index.ts";
+import type { ProviderKind } from "./provider.ts";
+
+const firstParty: Readonly<Record<string, () => Promise<{ readonly default: ProviderKind }>>> = {
+  env: () => import("../../providers/env/index.ts"),
+};
+
+/** The kinds that come with the daemon. */
+export const firstPartyKinds: readonly string[] = Object.keys(firstParty);
+
+/** Which kind a provider of the configuration is. */
+export interface KindReference {
+  readonly kind: string;
+  /** An npm module whose default export is the kind; undefined for a first-party one. */
+  readonly module?: string | undefined;
+}
+
+/**
+ * Loads a kind. Throws REQUEST_INVALID when there is none of that name, or when the module is not there or does not
+ * export one of that name with a third party's number (128–255).
+ */
+export async function loadKind(reference: KindReference): Promise<ProviderKind> {
+  if (reference.module !== undefined) return await loadModule(reference.kind, reference.module);
+  const load = Object.hasOwn(firstParty, reference.kind) ? firstParty[reference.kind] : undefined;
+  if (!load) {
+    const known = firstPartyKinds.join(", ");
+    throw invalid(
+      `there is no provider kind "${reference.kind}": it is one of ${known}, or of an npm module named by module`,
+    );
+  }
+  return (await load()).default;
+}
+
+async function loadModule(kind: string, module: string): Promise<ProviderKind> {
+  let loaded: { default?: unknown };
+  try {
+    loaded = (await import(module)) as { default?: unknown };
+  } catch (cause) {
+    throw invalid(`the npm module "${module}" of provider kind "${kind}" cannot be loaded: is it installed?`, cause);
+  }
+  const found = loaded.default;
+  const fault = faultOf(found, kind);
+  if (fault) throw invalid(`the default export of the npm module "${module}" is no provider kind "${kind}": ${fault}`);
+  return found as ProviderKind;
+}
+
+/** What is wrong with a third party's kind; undefined when nothing is. */
+function faultOf(found: unknown, kind: string): string | undefined {
+  if (typeof found !== "object" || found === null) return "it is no object";
+  const { kind: name, number, schemes, settings, reference, open } = found as Partial<ProviderKind>;
+  if (name !== kind) return "its kind has another name";
+  if (!isByte(number) || number < 128) return "its number is not within 128 and 255";
+  if (!Array.isArray(schemes) || schemes.length === 0 || !schemes.every(isByte))
+    return "its schemes are no list of bytes";
+  if (!isSchema(settings) || !isSchema(reference)) return "its settings or its reference is no zod schema";
+  return typeof open === "function" ? undefined : "it has no open function";
+}
+
+function isByte(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
+}
+
+/** By shape: the module brings its own copy of zod, so instanceof would say no. */
+function isSchema(value: unknown): boolean {
+  return typeof (value as { safeParse?: unknown } | undefined)?.safeParse === "function";
+}
+
+function invalid(message: string, cause?: unknown): BrokerError {
+  return new BrokerError("REQUEST_INVALID", message, { cause });
+}
