@@ -23,6 +23,18 @@ export interface Caller {
   identity(graph: Graph): Identity | undefined;
 }
 
+/** What the daemon knows of itself. */
+export interface Facts {
+  readonly version: string;
+  readonly startedAt: Date;
+  /** When the configuration in force came into force. */
+  readonly configuredAt: Date;
+  /** Why the last reload was refused; undefined when it was not. */
+  readonly reloadError: string | undefined;
+  /** What an operator should know, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
 /** What front doors share with the daemon. */
 export interface Service {
   /** The graph in force; read once per call, or per frame of a Session. */
@@ -31,4 +43,8 @@ export interface Service {
   draining(): boolean;
   /** Counts a call's outcome. It must cost next to nothing. */
   observe(operation: string, outcome: string, seconds: number): void;
+  /** Logs what no caller may read: an INTERNAL error, or the cause beneath a provider's failure. */
+  fault(operation: string, error: unknown): void;
+  /** For GetStatus. */
+  facts(): Facts;
 }

@@ -1,0 +1,15 @@
+// The operations: what front doors may do, through `perform` alone.
+
+export { check } from "./check.ts";
+export { generateDataKey } from "./generate-data-key.ts";
+export { getStatus } from "./get-status.ts";
+export type { Caller, Facts, Graph, Service } from "./graph.ts";
+export { inspect } from "./inspect.ts";
+export type { InspectResponse } from "./inspect.ts";
+export { listKeys } from "./list-keys.ts";
+export type { Operation } from "./operation.ts";
+export { perform } from "./perform.ts";
+export { rewrap } from "./rewrap.ts";
+export type { Bounds } from "./scope.ts";
+export { unwrap } from "./unwrap.ts";
+export { wrap } from "./wrap.ts";

@@ -1,0 +1,26 @@
+// Inspect: reads an envelope's public header. No provider is asked and nothing is proven.
+
+import type { Envelope } from "../envelope/types.ts";
+import { onKey } from "./operation.ts";
+import type { Operation } from "./operation.ts";
+import { readEnvelope } from "./requests.ts";
+import type { EnvelopeSubject } from "./requests.ts";
+
+export interface InspectRequest {
+  readonly envelope: Uint8Array;
+}
+
+export interface InspectResponse {
+  readonly header: Envelope;
+  /** The configuration's name for each recipient's provider, and its kind's; empty where it has none. */
+  readonly recipients: readonly { readonly provider: string; readonly kind: string }[];
+}
+
+export const inspect: Operation<InspectRequest, InspectResponse, EnvelopeSubject> = {
+  name: "inspect",
+  read: readEnvelope,
+  authorise: onKey("inspect"),
+  act({ graph, subject }, key) {
+    return { header: subject.envelope, recipients: graph.broker.recipientsOf(key, subject.envelope) };
+  },
+};

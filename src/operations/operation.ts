@@ -1,0 +1,60 @@
+// What every operation is to `perform`: how to read a request, whom to let, what to do.
+
+import type { KeyConfiguration, Permission } from "../config/configuration.ts";
+import type { Context, Envelope } from "../envelope/types.ts";
+import type { Identity } from "../identity/identity.ts";
+import { BrokerError } from "../errors/index.ts";
+import type { Graph } from "./graph.ts";
+import type { CallScope } from "./scope.ts";
+
+/** What a request is about: found by validation, before anyone is asked for permission. */
+export interface Subject {
+  /** The key's name as the request, or its envelope, has it. */
+  readonly keyName?: string;
+  readonly context?: Context;
+  readonly contextHash?: Uint8Array;
+  readonly envelope?: Envelope;
+  /** The envelope's bytes, for the audit's fingerprint. */
+  readonly envelopeBytes?: Uint8Array;
+}
+
+/** What `act` works with: everything before it was allowed. */
+export interface Work<Request, S extends Subject> {
+  readonly graph: Graph;
+  readonly identity: Identity;
+  readonly request: Request;
+  readonly subject: S;
+  readonly scope: CallScope;
+}
+
+/** One operation. `perform` calls its parts in order; nothing else does. */
+export interface Operation<Request, Response, S extends Subject = Subject, Permitted = KeyConfiguration> {
+  /** The word in audit records, metrics and logs. */
+  readonly name: string;
+  /** Validates by the request alone. Throws REQUEST_INVALID or ENVELOPE_REFUSED. */
+  read(request: Request): S;
+  /** Finds what the identity may act on. Throws DENIED. */
+  authorise(graph: Graph, identity: Identity, subject: S): Permitted;
+  /** Does it. The response's `plaintext`, if it has one, is wiped by whoever sends it. */
+  act(work: Work<Request, S>, permitted: Permitted): Promise<Response> | Response;
+}
+
+/**
+ * Authorises a permission on the subject's key. A key that does not exist and one that is not the identity's take
+ * the same steps and get the same answer.
+ */
+export function onKey(permission: Permission) {
+  return (graph: Graph, identity: Identity, subject: Subject): KeyConfiguration => {
+    const asked = subject.keyName ?? "";
+    const key = graph.broker.key(asked);
+    const decision = graph.policy.decide({ identity, permission, key: key?.name ?? asked });
+    if (key === undefined || !decision.allowed) throw denied(identity, permission, asked);
+    return key;
+  };
+}
+
+/** The one refusal of the policy. */
+export function denied(identity: Identity, permission: Permission, key?: string): BrokerError {
+  const where = key === undefined ? "" : ` with key ${key}`;
+  return new BrokerError("DENIED", `no policy rule lets identity ${identity.name} ${permission}${where}`);
+}

@@ -1,0 +1,25 @@
+// Rewrap: seals an envelope's data key anew; the context's hash is carried over unseen.
+
+import { onKey } from "./operation.ts";
+import type { Operation } from "./operation.ts";
+import { checkNamedKey, readEnvelope } from "./requests.ts";
+import type { EnvelopeSubject } from "./requests.ts";
+
+export interface RewrapRequest {
+  readonly envelope: Uint8Array;
+  readonly key: string;
+}
+
+export interface RewrapResponse {
+  readonly envelope: Uint8Array;
+}
+
+export const rewrap: Operation<RewrapRequest, RewrapResponse, EnvelopeSubject> = {
+  name: "rewrap",
+  read: readEnvelope,
+  authorise: onKey("rewrap"),
+  async act({ graph, request, subject, scope }, key) {
+    checkNamedKey(graph, key, request.key);
+    return { envelope: await graph.broker.rewrap(key, subject.envelope, scope) };
+  },
+};

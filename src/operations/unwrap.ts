@@ -1,0 +1,31 @@
+// Unwrap: opens an envelope for a caller who repeats its context.
+
+import type { Context } from "../envelope/types.ts";
+import { onKey } from "./operation.ts";
+import type { Operation } from "./operation.ts";
+import { checkNamedKey, readOpening } from "./requests.ts";
+import type { OpeningSubject } from "./requests.ts";
+
+export interface UnwrapRequest {
+  readonly envelope: Uint8Array;
+  readonly context: Context;
+  readonly key: string;
+}
+
+export interface UnwrapResponse {
+  /** In a buffer of its own; whoever sends it wipes it. */
+  readonly plaintext: Uint8Array;
+  readonly key: string;
+  readonly rewrapDue: boolean;
+}
+
+export const unwrap: Operation<UnwrapRequest, UnwrapResponse, OpeningSubject> = {
+  name: "unwrap",
+  read: readOpening,
+  authorise: onKey("unwrap"),
+  async act({ graph, request, subject, scope }, key) {
+    checkNamedKey(graph, key, request.key);
+    const unsealed = await graph.broker.unwrap(key, subject.envelope, subject.contextHash, scope);
+    return { plaintext: unsealed.dataKey, key: key.name, rewrapDue: unsealed.rewrapDue };
+  },
+};

@@ -1,0 +1,30 @@
+// Wrap: seals a caller's data key.
+
+import type { Context } from "../envelope/types.ts";
+import { onKey } from "./operation.ts";
+import type { Operation } from "./operation.ts";
+import { checkDataKey, checkRequiredContext, readKeyed } from "./requests.ts";
+import type { KeyedSubject } from "./requests.ts";
+
+export interface WrapRequest {
+  readonly key: string;
+  readonly plaintext: Uint8Array;
+  readonly context: Context;
+}
+
+export interface WrapResponse {
+  readonly envelope: Uint8Array;
+}
+
+export const wrap: Operation<WrapRequest, WrapResponse, KeyedSubject> = {
+  name: "wrap",
+  read(request) {
+    checkDataKey(request.plaintext);
+    return readKeyed(request);
+  },
+  authorise: onKey("wrap"),
+  async act({ graph, request, subject, scope }, key) {
+    checkRequiredContext(key, subject.context);
+    return { envelope: await graph.broker.wrap(key, request.plaintext, subject.contextHash, scope) };
+  },
+};

@@ -1,0 +1,124 @@
+// Session: frames of calls both ways over one stream, for callers with many calls at once.
+
+import type { handleBidiStreamingCall, ServerDuplexStream } from "@grpc/grpc-js";
+import { BrokerError } from "../../errors/index.ts";
+import type { Bounds, Caller, Service } from "../../operations/index.ts";
+import type { Call, Result } from "../../proto/keybroker/v1/call_pb.ts";
+import { SessionRequestSchema } from "../../proto/keybroker/v1/key_service_pb.ts";
+import { boundsOf } from "./adapt.ts";
+import type { CallerOf } from "./adapt.ts";
+import { checkFrame, resultOf } from "./calls.ts";
+import { decodeRequest } from "./decode.ts";
+import { encodeFrames } from "./frame.ts";
+import { serviceError } from "./status.ts";
+
+const maxInFlight = 1024;
+
+type SessionStream = ServerDuplexStream<Buffer, Uint8Array>;
+
+/** The open sessions of a daemon: draining ends them. */
+export interface Sessions {
+  /** The handler of KeyService.Session. */
+  readonly handle: handleBidiStreamingCall<Buffer, Uint8Array>;
+  /** Answers what was read, then ends every stream with UNAVAILABLE. */
+  drain(): void;
+}
+
+export function createSessions(service: Service, callerOf: CallerOf): Sessions {
+  const open = new Set<Session>();
+  return {
+    handle(stream) {
+      const session = new Session(service, callerOf(stream), stream);
+      open.add(session);
+      stream.on("close", () => open.delete(session));
+    },
+    drain() {
+      for (const session of open) session.drain();
+    },
+  };
+}
+
+/** One stream. Results that are ready in one turn of the event loop share a frame. */
+class Session {
+  readonly #service: Service;
+  readonly #caller: Caller;
+  readonly #stream: SessionStream;
+  readonly #bounds: Bounds;
+  readonly #inFlight = new Set<bigint>();
+  #ready: Result[] = [];
+  #writable = true;
+  /** Set once no further frame is read: how the stream will end when the last answer was written. */
+  #end: { readonly error?: BrokerError } | undefined;
+
+  constructor(service: Service, caller: Caller, stream: SessionStream) {
+    this.#service = service;
+    this.#caller = caller;
+    this.#stream = stream;
+    this.#bounds = boundsOf(stream);
+    stream.on("data", (bytes: Buffer) => this.#read(bytes));
+    stream.on("end", () => this.#finish({}));
+    stream.on("drain", () => this.#resume());
+    if (service.draining()) this.drain();
+  }
+
+  drain(): void {
+    this.#finish({
+      error: new BrokerError("DRAINING", "the daemon is shutting down: open a session elsewhere, or again"),
+    });
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#end !== undefined) return;
+    try {
+      this.#start(bytes);
+    } catch (error) {
+      this.#finish({ error: error as BrokerError });
+    }
+    if (this.#inFlight.size >= maxInFlight) this.#stream.pause();
+  }
+
+  /** Identity and policy are judged anew for every frame, on the graph in force now. */
+  #start(bytes: Buffer): void {
+    const graph = this.#service.graph();
+    if (this.#caller.identity(graph) === undefined) {
+      throw new BrokerError("IDENTITY_UNKNOWN", "the identity of this connection has expired or was withdrawn");
+    }
+    const { calls } = decodeRequest(SessionRequestSchema, bytes);
+    checkFrame(calls, this.#inFlight);
+    for (const call of calls) this.#inFlight.add(call.id);
+    for (const call of calls) void this.#carryOut(call, graph);
+  }
+
+  async #carryOut(call: Call, graph: ReturnType<Service["graph"]>): Promise<void> {
+    const result = await resultOf(this.#service, graph, this.#caller, call, this.#bounds);
+    this.#inFlight.delete(call.id);
+    // After the microtasks of this turn: one audit write settles many calls at once.
+    if (this.#ready.push(result) === 1) process.nextTick(() => this.#flush());
+  }
+
+  #flush(): void {
+    const results = this.#ready;
+    this.#ready = [];
+    for (const frame of encodeFrames(results)) this.#writable = this.#stream.write(frame) && this.#writable;
+    this.#resume();
+    this.#endWhenIdle();
+  }
+
+  #resume(): void {
+    this.#writable ||= !this.#stream.writableNeedDrain;
+    if (!this.#writable) this.#stream.pause();
+    else if (this.#inFlight.size < maxInFlight) this.#stream.resume();
+  }
+
+  #finish(end: { readonly error?: BrokerError }): void {
+    this.#end ??= end;
+    this.#endWhenIdle();
+  }
+
+  #endWhenIdle(): void {
+    if (this.#end === undefined || this.#inFlight.size > 0 || this.#ready.length > 0) return;
+    const { error } = this.#end;
+    if (error === undefined) this.#stream.end();
+    else this.#stream.emit("error", serviceError(error));
+  }
+}
