@@ -1,0 +1,29 @@
+// Compiles src and providers to dist, sweeps what has no source any more, and makes the program executable.
+
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const dist = join(root, "dist");
+const main = join(dist, "src/main.js");
+
+function compile(): void {
+  const options = ["--incremental", "--tsBuildInfoFile", "dist/.tsbuildinfo"];
+  const { status } = spawnSync("tsc", ["-p", "tsconfig.build.json", ...options], { cwd: root, stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Removes outputs whose source is gone, which would else be packed and published. */
+function sweep(): void {
+  for (const path of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+    const stem = path.replace(/\.(js|d\.ts)$/, "");
+    if (stem !== path && !existsSync(join(root, `${stem}.ts`))) rmSync(join(dist, path));
+  }
+}
+
+// The compiler trusts its record of the last build, also when the outputs were deleted.
+if (!existsSync(main)) rmSync(join(dist, ".tsbuildinfo"), { force: true });
+compile();
+sweep();
+chmodSync(main, 0o755);
