@@ -1,5 +1,6 @@
 // The operations: what front doors may do, through `perform` alone.
 
+export type { CheckAnswer, RecipientAnswer } from "../broker/broker.ts";
 export { check } from "./check.ts";
 export { generateDataKey } from "./generate-data-key.ts";
 export { getStatus } from "./get-status.ts";

@@ -15,6 +15,8 @@ interface Progress {
   readonly call: number;
   identity?: Identity;
   subject?: Subject;
+  /** The key's present name, once it is known to exist and to be the identity's. */
+  key?: string;
 }
 
 let calls = 0;
@@ -69,6 +71,7 @@ function proceed<Request, Response, S extends Subject, Permitted>(
   const subject = operation.read(request);
   progress.subject = subject;
   const permitted = operation.authorise(graph, identity, subject);
+  progress.key = (permitted as { name?: string }).name;
   return operation.act({ graph, identity, request, subject, scope }, permitted);
 }
 
@@ -94,14 +97,14 @@ function recordOf(
   outcome?: AuditRecord["outcome"],
   response?: object,
 ): AuditRecord {
-  const { call, identity, subject } = progress;
+  const { call, identity, subject, key } = progress;
   return {
     event,
     call,
     listener: caller.listener,
     identity: identity?.name,
     operation,
-    key: subject?.keyName,
+    key: key ?? subject?.keyName,
     envelope: fingerprint(subject?.envelopeBytes ?? (response as { envelope?: Uint8Array } | undefined)?.envelope),
     context: recordedContext(graph, subject),
     outcome,

@@ -1,10 +1,9 @@
 // The RPCs that are one operation each: their messages, and how an answer is put into one.
 
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import type { CheckAnswer, RecipientAnswer } from "../../broker/broker.ts";
 import type { Reason as ReasonName } from "../../errors/index.ts";
 import { check, generateDataKey, inspect, rewrap, unwrap, wrap } from "../../operations/index.ts";
-import type { InspectResponse, Operation } from "../../operations/index.ts";
+import type { CheckAnswer, InspectResponse, Operation, RecipientAnswer } from "../../operations/index.ts";
 import * as proto from "../../proto/keybroker/v1/operation_pb.ts";
 import { Reason } from "../../proto/keybroker/v1/reason_pb.ts";
 
