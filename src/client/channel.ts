@@ -1,0 +1,56 @@
+// A grpc-js channel to one address, with this library as the only layer that retries.
+
+import { createSecureContext } from "node:tls";
+import { Client, credentials, type ChannelCredentials, type ClientOptions } from "@grpc/grpc-js";
+import type { Address } from "./address.ts";
+import type { TlsOptions } from "./types.ts";
+
+const maxMessageBytes = 4 * 1024 * 1024;
+
+/** Opens a channel; nothing is connected yet. Throws a TypeError where TLS is needed and not given, or not usable. */
+export function openChannel(address: Address, tls: TlsOptions | undefined): Client {
+  return new Client(address.target, credentialsOf(address, tls), {
+    ...options,
+    ...(tls?.serverName === undefined ? {} : { "grpc.ssl_target_name_override": tls.serverName }),
+    // Over a unix socket the default authority is the path, which HTTP/2 servers may refuse.
+    ...(address.socketPath === undefined ? {} : { "grpc.default_authority": "localhost" }),
+  });
+}
+
+const options: ClientOptions = {
+  "grpc.enable_retries": 0,
+  "grpc.enable_channelz": 0,
+  // A proxy from the environment would be one more party between a caller and its keys.
+  "grpc.enable_http_proxy": 0,
+  "grpc.service_config_disable_resolution": 1,
+  // Clients of one process do not share connections: they may differ in identity and are closed on their own.
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.max_receive_message_length": maxMessageBytes,
+  "grpc.initial_reconnect_backoff_ms": 50,
+  "grpc.max_reconnect_backoff_ms": 1_000,
+  // A peer that vanished without a word is noticed while calls wait for it.
+  "grpc.keepalive_time_ms": 20_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+};
+
+function credentialsOf(address: Address, tls: TlsOptions | undefined): ChannelCredentials {
+  if (address.socketPath !== undefined) return credentials.createInsecure();
+  if (!tls) throw new TypeError(`${address.text}: TCP needs TLS: give a certificate, its key and the authority`);
+  return credentials.createFromSecureContext(secureContext(address, tls));
+}
+
+function secureContext(address: Address, tls: TlsOptions): ReturnType<typeof createSecureContext> {
+  try {
+    const pem = { ca: textOf(tls.ca), cert: textOf(tls.cert), key: textOf(tls.key) };
+    return createSecureContext({ ...pem, minVersion: "TLSv1.3" });
+  } catch (error) {
+    // OpenSSL's text names what it could not read, never its content.
+    const message = `${address.text}: the certificate, key or authority cannot be used: ${(error as Error).message}`;
+    throw new TypeError(message, { cause: error });
+  }
+}
+
+/** createSecureContext takes Buffers alone, not any Uint8Array. */
+function textOf(pem: Uint8Array | string | undefined): Buffer | string | undefined {
+  return pem instanceof Uint8Array ? Buffer.from(pem.buffer, pem.byteOffset, pem.length) : pem;
+}

@@ -1,0 +1,97 @@
+// Makes a client: addresses and bounds in, typed promises out.
+
+import { ListKeysRequestSchema } from "../proto/keybroker/admin/v1/key_admin_service_pb.ts";
+import { GetStatusRequestSchema } from "../proto/keybroker/admin/v1/status_service_pb.ts";
+import { KeyService } from "../proto/keybroker/v1/key_service_pb.ts";
+import { parseAddress } from "./address.ts";
+import { getStatus, listKeys, type KeyPage } from "./admin.ts";
+import { batchOf } from "./batch.ts";
+import { openChannel } from "./channel.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { Endpoint, type EndpointEvents } from "./endpoint.ts";
+import { operations, requestOf, type Operation } from "./operation.ts";
+import { PendingCall } from "./pending-call.ts";
+import type { CallOptions, Client, ClientOptions, DaemonStatus, OperationName, Operations } from "./types.ts";
+
+const defaultTimeoutMs = 15_000;
+const maxTimeoutMs = 24 * 3600 * 1000;
+
+/**
+ * A client of one daemon or several. It connects with the first call, and must be closed. Throws a TypeError or a
+ * RangeError when an option is wrong.
+ */
+export function createClient(options: ClientOptions): Client {
+  const dispatcher = new Dispatcher((events) => endpointsOf(options, events), {
+    maxAttempts: positive("maxAttempts", options.maxAttempts ?? 4),
+    maxCalls: positive("maxCalls", options.maxCalls ?? 10_000),
+    maxBytes: positive("maxBytes", options.maxBytes ?? 64 * 1024 * 1024),
+  });
+  const timeoutMs = timeout(options.timeoutMs ?? defaultTimeoutMs);
+
+  function call(operation: Operation, request: Buffer, own?: CallOptions): Promise<unknown> {
+    if (own?.signal?.aborted) return Promise.reject(own.signal.reason as Error);
+    const bounds = {
+      timeoutMs: own?.timeoutMs === undefined ? timeoutMs : timeout(own.timeoutMs),
+      signal: own?.signal,
+    };
+    const pending = new PendingCall(operation, request, bounds, (settled) => dispatcher.settled(settled));
+    dispatcher.submit(pending);
+    return pending.promise;
+  }
+
+  function perform<Name extends OperationName>(name: Name) {
+    const operation = operations[name];
+    const schema = KeyService.method[name].input;
+    return async (input: Operations[Name]["input"], own?: CallOptions): Promise<Operations[Name]["output"]> =>
+      call(operation, requestOf(schema, input), own) as Promise<Operations[Name]["output"]>;
+  }
+
+  return {
+    wrap: perform("wrap"),
+    unwrap: perform("unwrap"),
+    generateDataKey: perform("generateDataKey"),
+    rewrap: perform("rewrap"),
+    check: perform("check"),
+    inspect: perform("inspect"),
+    batch: async (calls, own) => {
+      const batch = batchOf(calls);
+      return batch.results(await call(batch.operation, batch.request, own));
+    },
+    listKeys: async (own) => {
+      const keys = [];
+      let pageToken = "";
+      do {
+        const request = requestOf(ListKeysRequestSchema, { pageSize: 1000, pageToken });
+        const page = (await call(listKeys, request, own)) as KeyPage;
+        keys.push(...page.keys);
+        pageToken = page.nextPageToken;
+      } while (pageToken !== "");
+      return keys;
+    },
+    status: async (own) => (await call(getStatus, requestOf(GetStatusRequestSchema, {}), own)) as DaemonStatus,
+    waitUntilReachable: (waitMs) => dispatcher.waitUntilConnected(new Date(Date.now() + timeout(waitMs))),
+    close: () => dispatcher.close(),
+  };
+}
+
+function endpointsOf(options: ClientOptions, events: EndpointEvents): Endpoint[] {
+  const addresses = [
+    ...new Set([...(options.addresses ?? []), ...(options.address === undefined ? [] : [options.address])]),
+  ];
+  if (addresses.length === 0) throw new TypeError("give an address: unix:PATH or host:port");
+  const connectTimeoutMs = positive("connectTimeoutMs", options.connectTimeoutMs ?? 2_000);
+  return addresses.map((text) => {
+    const address = parseAddress(text);
+    return new Endpoint(address, openChannel(address, options.tls), connectTimeoutMs, events);
+  });
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new RangeError(`${name} must be a whole number above 0, not ${value}`);
+}
+
+function timeout(timeoutMs: number): number {
+  if (timeoutMs > 0 && timeoutMs <= maxTimeoutMs) return timeoutMs;
+  throw new RangeError(`a timeout must be above 0 and at most ${maxTimeoutMs} ms, not ${timeoutMs}`);
+}
