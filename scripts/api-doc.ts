@@ -2,6 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { format } from "prettier";
 import { reasons } from "../src/errors/index.ts";
 import type { Reason } from "../src/errors/index.ts";
 
@@ -100,7 +101,7 @@ const services = files.map(serviceText).filter((text) => text !== "");
 const messages = files.flatMap((file) =>
   (file.messageType ?? []).map((message, index) => messageTable(file, message, index)),
 );
-const text = `# The API
+const page = `# The API
 
 Made from \`proto/\` and the table of reasons by \`npm run generate\`; change those, not this page.
 
@@ -120,6 +121,7 @@ ${services.join("\n")}
 
 ${messages.join("\n")}`;
 
+const text = await format(page, { parser: "markdown", printWidth: 120 });
 if (process.argv.includes("--check")) {
   if (readFileSync(target, "utf8") !== text) throw new Error("docs/api.md is not current: run npm run generate");
 } else {
