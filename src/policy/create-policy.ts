@@ -1,7 +1,6 @@
 // Builds a policy from the configured rules: all the work is done once, so that a decision is a few look-ups.
 
-import type { Permission, RuleConfiguration } from "../config/configuration.ts";
-import { namesKey } from "./patterns.ts";
+import { namesKey, type Permission, type RuleConfiguration } from "../config/index.ts";
 import type { Decision, Policy, Question } from "./policy.ts";
 
 const denied: Decision = Object.freeze({ allowed: false });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fc, test } from "@fast-check/vitest";
-import { permissions, type Permission, type RuleConfiguration } from "../../../src/config/configuration.ts";
-import { covers, createPolicy, namesKey } from "../../../src/policy/index.ts";
+import { covers, namesKey, permissions, type Permission, type RuleConfiguration } from "../../../src/config/index.ts";
+import { createPolicy } from "../../../src/policy/index.ts";
 
 const ask = (rules: readonly RuleConfiguration[], who: string, permission: Permission, key?: string) =>
   createPolicy(rules).decide({ identity: { name: who }, permission, key });

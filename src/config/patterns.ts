@@ -1,6 +1,6 @@
-// What a rule's key pattern means: the configuration's checks and the policy share these lines.
+// What a rule's key pattern means: the configuration's checks and the policy share this.
 
-import type { Permission } from "../config/configuration.ts";
+import type { Permission } from "./configuration.ts";
 
 /** Whether a permission is about one key. Those that are not are granted by rules whose keys are `*` alone. */
 export function namesKey(permission: Permission): boolean {

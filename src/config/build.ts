@@ -1,0 +1,87 @@
+// Makes the contract's objects from what was read: defaults in place, paths absolute, kinds asked.
+
+import { resolve } from "node:path";
+import type {
+  IdentityConfiguration,
+  KeyConfiguration,
+  ListenerConfiguration,
+  RecipientConfiguration,
+  RuleConfiguration,
+} from "./configuration.ts";
+import type { Draft } from "./draft.ts";
+import { readRecipient, type Providers } from "./kinds.ts";
+import type { Finding } from "./problem.ts";
+import type { IdentityEntry } from "./schema/identities.ts";
+import type { KeyEntry } from "./schema/keys.ts";
+import type { ListenerEntry } from "./schema/listeners.ts";
+import type { ShellEntry } from "./schema/root.ts";
+
+/** The named parts, each with the entries that have no fault of their own. */
+export interface Parts {
+  readonly providers: Providers;
+  readonly keys: ReadonlyMap<string, KeyConfiguration>;
+  readonly listeners: ReadonlyMap<string, ListenerConfiguration>;
+  readonly identities: ReadonlyMap<string, IdentityConfiguration>;
+  /** By their index in the file. */
+  readonly rules: ReadonlyMap<number, RuleConfiguration>;
+  /** All names that stand in the file, also of entries with faults. */
+  readonly names: Readonly<Record<"keys" | "listeners" | "identities", ReadonlySet<string>>>;
+  readonly shell: ShellEntry | undefined;
+}
+
+/** Builds the parts; faults of recipients go to `findings`. Relative paths are taken from `folder`. */
+export function buildParts(draft: Draft, providers: Providers, folder: string, findings: Finding[]): Parts {
+  const { keys, listeners, identities, rules, shell } = draft;
+  return {
+    providers,
+    keys: mapEntries(keys.entries, (name, entry) => buildKey(name, entry, providers, findings)),
+    listeners: mapEntries(listeners.entries, (name, entry) => buildListener(name, entry, folder)),
+    identities: mapEntries(identities.entries, (name, entry) => buildIdentity(name, entry, folder)),
+    rules,
+    names: { keys: keys.names, listeners: listeners.names, identities: identities.names },
+    shell,
+  };
+}
+
+function mapEntries<From, To>(entries: ReadonlyMap<string, From>, make: (name: string, entry: From) => To) {
+  return new Map([...entries].map(([name, entry]) => [name, make(name, entry)]));
+}
+
+function buildKey(name: string, entry: KeyEntry, providers: Providers, findings: Finding[]): KeyConfiguration {
+  const recipients = (field: "wrapTo" | "unwrapOnly"): RecipientConfiguration[] =>
+    entry[field]
+      .map((recipient, index) => readRecipient(recipient, ["keys", name, field, index], providers, findings))
+      .filter((recipient) => recipient !== undefined);
+  const { branchKey, unwrapCache } = entry;
+  return {
+    name,
+    formerNames: entry.formerNames,
+    wrapTo: recipients("wrapTo"),
+    unwrapOnly: recipients("unwrapOnly"),
+    wrapNeeds: entry.wrapNeeds ?? entry.wrapTo.length,
+    unwrapNeeds: entry.unwrapNeeds,
+    context: entry.context,
+    branchKey: { maxAgeMs: branchKey.maxAge, maxWraps: branchKey.maxWraps, graceMs: branchKey.grace },
+    unwrapCache:
+      unwrapCache === "none"
+        ? { maxAgeMs: 0, maxEntries: 0 }
+        : { maxAgeMs: unwrapCache.maxAge, maxEntries: unwrapCache.maxEntries },
+    verifyWrap: entry.verifyWrap === "all",
+  };
+}
+
+function buildListener(name: string, entry: ListenerEntry, folder: string): ListenerConfiguration {
+  const { admin, maxConnections } = entry;
+  const common = { name, admin, maxConnections };
+  if ("tcp" in entry) {
+    const tls = { cert: resolve(folder, entry.tls.cert), key: resolve(folder, entry.tls.key) };
+    return { ...common, tcp: entry.tcp, tls };
+  }
+  const { mode, uid, gid, identity } = entry;
+  return { ...common, unix: resolve(folder, entry.unix), mode, uid, gid, identity };
+}
+
+function buildIdentity(name: string, entry: IdentityEntry, folder: string): IdentityConfiguration {
+  const { listener, ca, spiffe, dns } = entry;
+  return { name, listener, ca: resolve(folder, ca), spiffe, dns };
+}

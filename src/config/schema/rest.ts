@@ -1,0 +1,58 @@
+// The smaller parts: audit, metrics, log and limits.
+
+import { z } from "zod";
+import { contextNames } from "./keys.ts";
+import { address, duration, oneOf, path, size, wholeNumber } from "./words.ts";
+
+/** Where every attempt is recorded. */
+export const audit = z
+  .strictObject({
+    folder: path("a folder")
+      .optional()
+      .describe(
+        "Where audit.jsonl is written, a folder of the daemon's own. Left out: `audit` beside the configuration file.",
+      ),
+    contextValues: contextNames
+      .prefault([])
+      .describe("Context pairs whose values are recorded, by name. Other values are not: they may be personal."),
+  })
+  .prefault({})
+  .describe("The record of every attempt.");
+
+/** The HTTP endpoint for monitoring. */
+export const metrics = z
+  .strictObject({
+    listen: address("an address to listen on").describe(
+      "Where `/livez`, `/readyz` and `/metrics` are served over plain HTTP: a loopback address.",
+    ),
+  })
+  .optional()
+  .describe("Monitoring over HTTP. Left out: none.");
+
+/** The log on standard error. */
+export const log = z
+  .strictObject({
+    level: oneOf(["error", "warn", "info", "debug"]).prefault("info").describe("The least that is logged."),
+  })
+  .prefault({})
+  .describe("The log on standard error.");
+
+/** Bounds that keep one caller or backend from taking the daemon with it. */
+export const limits = z
+  .strictObject({
+    callTimeout: duration("100ms", "10m").prefault("10s").describe("A call's longest life, whatever its caller says."),
+    drainTimeout: duration("0s", "10m")
+      .prefault("10s")
+      .describe("How long calls under way may take to end after SIGTERM."),
+    idleTimeout: duration("1s", "1d").prefault("5m").describe("How long a connection without a call is kept."),
+    prefaceTimeout: duration("100ms", "1m")
+      .prefault("5s")
+      .describe("How long a new connection may take to say that it speaks HTTP/2, TLS handshake included."),
+    maxStreamsPerConnection: wholeNumber(1, 10_000).prefault(128).describe("Calls at once on one connection."),
+    maxMessage: size("1KiB", "4MiB").prefault("4MiB").describe("The largest message."),
+    maxHeaders: size("1KiB", "64KiB").prefault("8KiB").describe("The largest request headers."),
+    maxProviderCalls: wholeNumber(1, 10_000).prefault(64).describe("Calls at once to one provider."),
+    providerTimeout: duration("100ms", "5m").prefault("5s").describe("How long one call to a provider may take."),
+  })
+  .prefault({})
+  .describe("Bounds that keep one caller or backend from taking the daemon with it.");
