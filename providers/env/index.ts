@@ -52,7 +52,11 @@ const kind: ProviderKind = { kind: "env", number: 1, schemes: [scheme], settings
 export default kind;
 
 /** Reads every key: throws REQUEST_INVALID, naming the variable or file and what is wrong with it. */
-async function open(opened: EnvSettings): Promise<Provider> {
+function open(opened: EnvSettings): Promise<Provider> {
+  return new Promise((resolve) => resolve(openNow(opened)));
+}
+
+function openNow(opened: EnvSettings): Provider {
   const keys = new Map<string, KeyObject>();
   for (const [name, source] of Object.entries(opened.keys)) addKey(keys, name, source, opened);
   const primary = opened.primary ?? Object.keys(opened.keys)[0]!;
@@ -67,8 +71,8 @@ async function open(opened: EnvSettings): Promise<Provider> {
     );
   };
   return {
-    masterKey: async (wanted) => find((wanted as z.output<typeof reference>).key),
-    close: async () => keys.clear(),
+    masterKey: (wanted) => new Promise((resolve) => resolve(find((wanted as z.output<typeof reference>).key))),
+    close: () => Promise.resolve(keys.clear()),
   };
 }
 

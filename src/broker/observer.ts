@@ -1,0 +1,25 @@
+// What the broker tells the outside: for metrics and the log.
+
+import type { Reason } from "../errors/index.ts";
+
+/** What a provider was asked to do. */
+export type ProviderOperation = "masterKey" | "wrap" | "unwrap";
+
+/** Hears of what happens. Its methods must be quick and must not throw; nothing they get holds a secret. */
+export interface BrokerObserver {
+  /** A provider was called, or would have been, had the guard let it. `error` is for the log. */
+  providerCall(
+    provider: string,
+    operation: ProviderOperation,
+    outcome: "done" | Reason,
+    seconds: number,
+    error: unknown,
+  ): void;
+  /** A key's branch key was made (`partial`: without every recipient), or could not be. */
+  branchKey(key: string, outcome: "made" | "partial" | Reason, error: unknown): void;
+  /** An envelope's branch key was loaded, or could not be. Unwraps answered from the cache are not counted here. */
+  load(key: string, outcome: "done" | Reason): void;
+}
+
+/** Hears nothing. */
+export const silent: BrokerObserver = { providerCall() {}, branchKey() {}, load() {} };

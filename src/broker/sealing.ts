@@ -1,0 +1,75 @@
+// Wrapping: finds or makes a branch key that may seal, and seals under it.
+
+import { seal } from "../envelope/index.ts";
+import type { SealingBranch } from "../envelope/index.ts";
+import type { Scope } from "./broker.ts";
+import { allowsGrace } from "./branch-keys.ts";
+import type { MadeBranch } from "./branch-keys.ts";
+import { asProviderFailure } from "./failures.ts";
+import type { Key } from "./keyring.ts";
+import { makeBranch } from "./make-branch.ts";
+import type { NewBranch } from "./make-branch.ts";
+import type { BrokerObserver } from "./observer.ts";
+import { within } from "./wait.ts";
+
+/** What sealing needs beside the key. */
+export interface SealingSetting {
+  readonly realm: string;
+  readonly observer: BrokerObserver;
+}
+
+/** Seals a data key: at once under a branch key that is fit, else under a new one. The caller still owns `dataKey`. */
+export async function wrap(
+  key: Key,
+  setting: SealingSetting,
+  dataKey: Uint8Array,
+  contextHash: Uint8Array,
+  scope: Scope,
+): Promise<Uint8Array> {
+  const branch = key.state.branches.reserve(performance.now()) ?? (await reserve(key, setting, scope));
+  return seal(branch, dataKey, contextHash);
+}
+
+async function reserve(key: Key, setting: SealingSetting, scope: Scope): Promise<SealingBranch> {
+  await scope.beforeProvider();
+  const { branches } = key.state;
+  const made = () => make(key, setting);
+  const nowMs = performance.now();
+  const known = branches.reserve(nowMs) ?? (branches.failing() ? branches.reserveInGrace(nowMs) : undefined);
+  if (known) {
+    if (branches.failing() && branches.mayMake(nowMs)) branches.renew(made);
+    return known;
+  }
+  try {
+    return await within(branches.reserveNew(made), scope);
+  } catch (error) {
+    const old = allowsGrace(error) && !scope.signal().aborted ? branches.reserveInGrace(performance.now()) : undefined;
+    if (!old) throw error;
+    return old;
+  }
+}
+
+async function make(key: Key, { realm, observer }: SealingSetting): Promise<MadeBranch> {
+  const { name } = key.configuration;
+  const startedAtMs = performance.now();
+  try {
+    const keep = (made: NewBranch) => keepProven(key, made, startedAtMs);
+    const made = await key.state.loads.alone(() => makeBranch(key, realm), keep);
+    observer.branchKey(name, made.partial ? "partial" : "made", undefined);
+    return made;
+  } catch (error) {
+    const failure = asProviderFailure(error, "unknown");
+    observer.branchKey(name, failure.reason, failure);
+    throw failure;
+  }
+}
+
+/** The proof was an unwrap: what it opened may serve unwraps as if it had been loaded by one. */
+function keepProven(key: Key, { sealing, provenVersion }: NewBranch, loadedAtMs: number): void {
+  if (provenVersion === undefined) return;
+  const { h0, commitment, sealKey } = sealing;
+  const branchHeader = new Uint8Array(h0.length + commitment.length);
+  branchHeader.set(h0);
+  branchHeader.set(commitment, h0.length);
+  key.state.cache.keep(branchHeader, { sealKey, version: provenVersion, rewrapDue: false }, loadedAtMs);
+}
