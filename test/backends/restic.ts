@@ -1,0 +1,5 @@
+// restic, Debian's own.
+
+import { debianProgram } from "./available.ts";
+
+export const restic = debianProgram("restic");

@@ -1,0 +1,14 @@
+// Global set-up of the suites that start programs: installs them once, before the test files run side by side.
+
+import { existsSync } from "node:fs";
+import { available } from "./available.ts";
+import { program } from "./daemon.ts";
+import { gcore } from "./gcore.ts";
+import { go, protocGenGo, protocGenGoGrpc } from "./go-plugins.ts";
+import { gpg } from "./gpg.ts";
+import { grpcurl } from "./grpcurl.ts";
+import { restic } from "./restic.ts";
+
+export default function setup(): void {
+  if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
+}

@@ -1,0 +1,77 @@
+// Measures the daemon beside a bare grpc-js handler, in one run, and prints a markdown table.
+// `--short` takes seconds and shows only that the bench works; `--rounds N` repeats every pair N times (3);
+// `--only TEXT` measures the rows whose name contains it.
+
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { buildGo } from "../backends/go-module.ts";
+import { measure, type Duration, type Sample } from "./load.ts";
+import { memoryMb } from "./proc.ts";
+import { measurePeers } from "./peers.ts";
+import { rows, type Row } from "./rows.ts";
+import { measureStarts } from "./start-up.ts";
+import { startBare, startOurs, type Subject } from "./subjects.ts";
+import { head, median, tableRow, type Pairs } from "./table.ts";
+
+const { values } = parseArgs({
+  options: {
+    short: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    only: { type: "string", default: "" },
+  },
+});
+const rounds = Number(values.rounds ?? (values.short ? 1 : 3));
+const duration: Duration = values.short ? { warmupMs: 100, measuredMs: 200 } : { warmupMs: 700, measuredMs: 2000 };
+
+interface Servers {
+  readonly generator: string;
+  readonly ours: Subject;
+  readonly bare: Subject;
+}
+
+/** Measures a pair, the one or the other first by turns: what disturbs the machine then disturbs both alike. */
+async function pair({ generator, ours, bare }: Servers, row: Row, round: number): Promise<readonly [Sample, Sample]> {
+  const measureOurs = () => measure(generator, row.ours, ours, duration);
+  const measureBare = () => measure(generator, row.bare, bare, duration);
+  if (round % 2 === 0) {
+    const first = await measureOurs();
+    return [first, await measureBare()];
+  }
+  const first = await measureBare();
+  return [await measureOurs(), first];
+}
+
+async function measureRows(servers: Servers): Promise<Pairs[]> {
+  const chosen = rows.filter((row) => row.name.includes(values.only));
+  const pairs = chosen.map((row) => ({ name: row.name, ours: [] as Sample[], bare: [] as Sample[] }));
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, row] of chosen.entries()) {
+      const [ours, bare] = await pair(servers, row, round);
+      pairs[i]!.ours.push(ours);
+      pairs[i]!.bare.push(bare);
+    }
+  }
+  return pairs;
+}
+
+async function main(): Promise<void> {
+  const generator = buildGo("load");
+  if (!generator) throw new Error("the load generator is written in Go: install Go");
+  const starts = await measureStarts(values.short ? 1 : 5);
+  const servers = { generator, ours: await startOurs(), bare: await startBare() };
+  try {
+    const pairs = await measureRows(servers);
+    console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, ${rounds} rounds\n`);
+    console.log([...head, ...pairs.map(tableRow)].join("\n"));
+    const loadedMb = memoryMb(servers.ours.pid, "VmRSS");
+    const bareMb = memoryMb(servers.bare.pid, "VmRSS");
+    console.log(`\nmemory idle ${median(starts.map((start) => start.idleMb)).toFixed(0)} MB, after the load`);
+    console.log(`${loadedMb.toFixed(0)} MB (bare handler ${bareMb.toFixed(0)} MB);`);
+    console.log(`start to first unwrap ${median(starts.map((start) => start.firstUnwrapMs)).toFixed(0)} ms`);
+  } finally {
+    await Promise.all([servers.ours.stop(), servers.bare.stop()]);
+  }
+  await measurePeers(generator, duration);
+}
+
+await main();

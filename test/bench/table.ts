@@ -1,0 +1,42 @@
+// Medians and the markdown table.
+
+import type { Sample } from "./load.ts";
+
+/** The middle value; of two middle ones, the lower. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
+}
+
+const thousands = (value: number): string => `${(value / 1000).toFixed(1)}k`;
+
+const of = (samples: readonly Sample[], field: keyof Sample): number => median(samples.map((sample) => sample[field]));
+
+/** A row's pairs: the n-th of ours was measured right beside the n-th of the bare handler. */
+export interface Pairs {
+  readonly name: string;
+  readonly ours: readonly Sample[];
+  readonly bare: readonly Sample[];
+}
+
+/** The table's head. */
+export const head = [
+  "| | ops/s | p50 ms | p99 ms | server CPU µs/op | bare ops/s | bare CPU µs/op | ours ÷ bare |",
+  "|---|---|---|---|---|---|---|---|",
+];
+
+/** A row: medians over the rounds, and the median of the ratios of each pair. */
+export function tableRow({ name, ours, bare }: Pairs): string {
+  const ratios = ours.map((sample, i) => sample.opsPerSecond / bare[i]!.opsPerSecond);
+  const cells = [
+    name,
+    thousands(of(ours, "opsPerSecond")),
+    of(ours, "p50Ms").toFixed(3),
+    of(ours, "p99Ms").toFixed(2),
+    of(ours, "serverCpuMicrosPerOp").toFixed(1),
+    thousands(of(bare, "opsPerSecond")),
+    of(bare, "serverCpuMicrosPerOp").toFixed(1),
+    `${(median(ratios) * 100).toFixed(0)} %`,
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
