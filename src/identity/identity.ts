@@ -1,5 +1,7 @@
 // Who is calling, as the authenticated channel alone says.
 
+import type { X509Certificate } from "node:crypto";
+
 /** An authenticated caller. */
 export interface Identity {
   /** A name of the configuration: what policy rules and audit records speak of. */
@@ -14,6 +16,8 @@ export interface PeerCertificate {
   readonly dnsNames: readonly string[];
   /** When it ends. */
   readonly validTo: Date;
+  /** The leaf and, after it, each one's issuer as far as they came with it or TLS found them. */
+  readonly chain: readonly X509Certificate[];
 }
 
 /** Finds who a connection is. Decided once per connection, judged again per call for expiry and reload. */
