@@ -3,7 +3,7 @@
 import { status as grpcStatus } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createClient, KeybrokerError, type Client, type ClientOptions } from "../../../src/client/index.ts";
-import { FakeDaemon, Refusal, trailer } from "./fake-daemon.ts";
+import { FakeDaemon, Refusal } from "./fake-daemon.ts";
 
 let daemon: FakeDaemon;
 let client: Client;
@@ -187,7 +187,7 @@ describe("errors", () => {
 
   test("a status without ErrorInfo is the transport's", async () => {
     daemon.handler = () => {
-      throw trailer({ code: grpcStatus.PERMISSION_DENIED, message: "proxy says no" });
+      throw Object.assign(new Error("proxy says no"), { code: grpcStatus.PERMISSION_DENIED });
     };
     expect(await failure(client.unwrap({ envelope: plaintext }))).toMatchObject({
       reason: undefined,

@@ -114,9 +114,9 @@ export class FakeDaemon {
     stream.write(Buffer.from(toBinary(SessionResponseSchema, create(SessionResponseSchema, { results }))));
   }
 
-  async do(asked: Asked): Promise<unknown> {
+  do(asked: Asked): Promise<unknown> {
     this.asked.push(asked);
-    return this.handler(asked);
+    return new Promise((resolve) => resolve(this.handler(asked)));
   }
 
   #add(method: DescMethod): void {
@@ -130,7 +130,7 @@ export class FakeDaemon {
             (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => this.#unary(method, call, done),
           ];
     // grpc-js checks the handler's type at run time alone.
-    this.#server!.register(path, handle as never, identity, identity, type as never);
+    this.#server!.register(path, handle, identity, identity, type);
   }
 
   #unary(method: DescMethod, call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>): void {
@@ -143,7 +143,7 @@ export class FakeDaemon {
             toBinary(BatchResponseSchema, create(BatchResponseSchema, { results })),
           )
         : this.do({ name: method.localName, request, timeoutMs, framed: false }).then((message) =>
-            toBinary(method.output, create(method.output, message as object)),
+            toBinary(method.output, create(method.output, message as Record<string, unknown>)),
           );
     answer.then(
       (bytes) => done(null, Buffer.from(bytes)),
@@ -187,7 +187,7 @@ function statusOf(error: unknown): WireStatus {
 }
 
 /** A status with its trailer, as a handler of grpc-js gives it. */
-export function trailer(error: unknown): { code: number; details: string; metadata: Metadata } {
+function trailer(error: unknown): { code: number; details: string; metadata: Metadata } {
   const status = statusOf(error);
   const metadata = new Metadata();
   if (error instanceof Refusal) metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, status)));

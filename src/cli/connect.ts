@@ -1,0 +1,82 @@
+// Finds the daemon, calls it, and says how to start it when it is not there.
+
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Client, TlsOptions } from "../client/index.ts";
+import { CliError, usage } from "./failure.ts";
+import type { ConnectionSettings } from "./flags.ts";
+import { wipe } from "../secret/index.ts";
+
+/** Calls the daemon and closes the connection, whatever happens. */
+export async function withClient<Answer>(
+  settings: ConnectionSettings,
+  work: (client: Client) => Promise<Answer>,
+): Promise<Answer> {
+  const addresses = addressesOf(settings);
+  const client = await open(settings, addresses);
+  try {
+    if (settings.wait !== undefined) await client.waitUntilReachable(settings.wait);
+    return await work(client);
+  } catch (error) {
+    throw isUnreachable(error) ? unreachable(addresses, error) : error;
+  } finally {
+    client.close();
+  }
+}
+
+/** The addresses to ask, in the user's words. */
+export function addressesOf({ address, stateDir }: ConnectionSettings): string[] {
+  return address === undefined ? [`unix:${resolve(stateDir, "keybroker.sock")}`] : address.split(",");
+}
+
+async function open(settings: ConnectionSettings, addresses: string[]): Promise<Client> {
+  const tcp = addresses.some((address) => !address.startsWith("unix:"));
+  const tls = tcp ? await readTls(settings) : undefined;
+  // Loaded late: help, completion and wrong usage answer without it.
+  const { createClient } = await import("../client/index.ts");
+  try {
+    return createClient({ addresses, timeoutMs: settings.timeout, ...(tls ? { tls } : {}) });
+  } catch (error) {
+    throw usage((error as Error).message);
+  } finally {
+    if (tls?.key instanceof Uint8Array) wipe(tls.key);
+  }
+}
+
+async function readTls({ ca, cert, tlsKey }: ConnectionSettings): Promise<TlsOptions | undefined> {
+  if (cert === undefined || tlsKey === undefined)
+    throw usage(
+      "host:port needs --cert and --tls-key (KEYBROKER_CERT, KEYBROKER_KEY), and --ca for an authority of your own",
+    );
+  const pem = async (flag: string, file: string): Promise<Buffer> => {
+    try {
+      return await readFile(file);
+    } catch (error) {
+      throw new CliError(
+        2,
+        `${flag} ${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown error"}`,
+      );
+    }
+  };
+  return {
+    ...(ca === undefined ? {} : { ca: await pem("--ca", ca) }),
+    cert: await pem("--cert", cert),
+    key: await pem("--tls-key (KEYBROKER_KEY; a key's name is KEYBROKER_KEY_NAME)", tlsKey),
+  };
+}
+
+/** The transport failed, as against a daemon's answer. */
+function isUnreachable(error: unknown): boolean {
+  const { name, reason, status } = error as { name?: string; reason?: unknown; status?: string };
+  return name === "KeybrokerError" && reason === undefined && status === "UNAVAILABLE";
+}
+
+function unreachable(addresses: readonly string[], cause: unknown): CliError {
+  const sockets = addresses.map((address) => address.replace(/^unix:/, ""));
+  const absent = addresses.every((address, index) => address.startsWith("unix:") && !existsSync(sockets[index]!));
+  const detail = absent ? "there is no socket" : (cause as Error).message;
+  const places = addresses.join(", ");
+  const advice = "start it with `keybroker serve`, or name another place with --address or KEYBROKER_ADDRESS";
+  return new CliError(6, `no daemon answers at ${places} (${detail}): ${advice}`, cause);
+}
