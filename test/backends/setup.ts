@@ -9,6 +9,9 @@ import { gpg } from "./gpg.ts";
 import { grpcurl } from "./grpcurl.ts";
 import { restic } from "./restic.ts";
 
+const programs = [restic, gpg, gcore, go, grpcurl, protocGenGo, protocGenGoGrpc];
+
 export default function setup(): void {
   if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
+  for (const needed of programs) available(needed);
 }
