@@ -37,7 +37,7 @@ export async function buildProgram(io: Io, outcome: Outcome, only?: string): Pro
   const program = new Command("keybroker")
     .description("Wraps and unwraps data keys: backup tools keep envelopes, and never handle a master key.")
     .version(version(), "--version", "show the version")
-    .helpOption("--help", "show help")
+    .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help for a command")
     .enablePositionalOptions()
     .addHelpText("after", exitStatuses);
@@ -67,7 +67,7 @@ function describe(option: Option): string {
 
 /** Errors are thrown, not printed: they have one form, and a place that gives it. */
 function prepare(command: Command, io: Io): void {
-  command.exitOverride().helpOption("--help", "show help");
+  command.exitOverride().helpOption("-h, --help", "show help");
   command.configureHelp({ optionDescription: describe });
   command.configureOutput({
     writeOut: (text) => io.stdout.write(text),

@@ -14,10 +14,11 @@ export function build(io: Io, outcome: Outcome): Command {
   const flags = [configFlag(), stateDirFlag()];
   const command = define("serve", "Run the daemon", flags, [
     "keybroker serve",
+    "KEYBROKER_STATE_DIR=/var/lib/keybroker keybroker serve",
     "keybroker serve --config /etc/keybroker/config.yaml",
   ]);
   return onRun<Settings>(command, io, outcome, async ({ config, stateDir }) => {
-    void config;
-    void stateDir;
+    const { serve } = await import("../../daemon/index.ts");
+    return serve({ configFile: config, stateDir });
   });
 }
