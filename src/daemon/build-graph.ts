@@ -1,0 +1,53 @@
+// Builds what a configuration makes, with what the last one may hand on.
+
+import { setTimeout } from "node:timers/promises";
+import { openAuditLog } from "../audit/index.ts";
+import type { AuditLogOptions, FileAuditLog } from "../audit/index.ts";
+import { createBroker } from "../broker/index.ts";
+import type { BrokerObserver } from "../broker/index.ts";
+import type { Configuration } from "../config/index.ts";
+import { createIdentities } from "../identity/index.ts";
+import type { Graph } from "../operations/index.ts";
+import { createPolicy } from "../policy/index.ts";
+
+/** The graph of a daemon. */
+export interface DaemonGraph extends Graph {
+  readonly audit: FileAuditLog;
+}
+
+/** What graphs are built with. */
+export interface GraphParts {
+  readonly observer: BrokerObserver;
+  readonly auditNotice: NonNullable<AuditLogOptions["notice"]>;
+}
+
+/**
+ * Opens the audit log (kept while its folder is the same), the providers and the rest. When a part cannot be made, those
+ * made before it are closed again, and its error is thrown.
+ */
+export async function buildGraph(
+  configuration: Configuration,
+  parts: GraphParts,
+  previous?: DaemonGraph,
+): Promise<DaemonGraph> {
+  const identities = createIdentities(configuration);
+  const policy = createPolicy(configuration.policy);
+  const { folder } = configuration.audit;
+  const kept = previous?.configuration.audit.folder === folder ? previous.audit : undefined;
+  const audit = kept ?? (await openAuditLog({ folder, notice: parts.auditNotice }));
+  try {
+    const broker = await createBroker({ configuration, previous: previous?.broker, observer: parts.observer });
+    return { configuration, identities, policy, broker, audit };
+  } catch (error) {
+    if (kept === undefined) await audit.close();
+    throw error;
+  }
+}
+
+/** Closes a graph but for what `keep` shares with it: calls under way on it end first. */
+export async function closeGraph(graph: DaemonGraph, keep: DaemonGraph | undefined): Promise<void> {
+  await graph.broker.close(keep?.broker);
+  if (graph.audit === keep?.audit) return;
+  if (keep !== undefined) await setTimeout(graph.configuration.limits.callTimeoutMs, undefined, { ref: false });
+  await graph.audit.close();
+}

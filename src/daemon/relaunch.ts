@@ -1,0 +1,80 @@
+// The process the daemon runs in: the same one, started anew with the right flags and without secrets in its environment.
+
+import { readFileSync } from "node:fs";
+import { handoverMarker, packVariables } from "./handover.ts";
+import { StartError } from "./start-error.ts";
+import { forbidCores, refuseOpeners, requireNode } from "./hardening.ts";
+
+/** What the process must be started with, since V8 reads it only then, and node only there. */
+export const daemonFlags = [
+  // Half the memory under load, for a few per cent of throughput.
+  "--max-semi-space-size=2",
+  // SIGUSR1 would open the inspector.
+  "--disable-sigusr1",
+];
+
+const reference = /\$\{([A-Za-z_][A-Za-z0-9_]{0,254})\}/g;
+
+/**
+ * Called first, for `serve`. Refuses what would show memory, then replaces this process's image (the pid stays) unless
+ * that has happened, or cannot. It imports next to nothing, since what it loads is thrown away.
+ */
+export function relaunch(args: readonly string[]): void {
+  try {
+    prepareProcess(args);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    process.stderr.write(`keybroker: ${error.message}\n`);
+    process.exit(error.exit);
+  }
+}
+
+function prepareProcess(args: readonly string[]): void {
+  requireNode(process.versions.node);
+  refuseOpeners(process.execArgv, process.env["NODE_OPTIONS"]);
+  forbidCores();
+  if (!daemonFlags.every((flag) => process.execArgv.includes(flag)) && canReplace()) replace(args);
+}
+
+/** The variables whose values a configuration refers to, and the embedded default's. Exported for tests. */
+export function secretVariables(args: readonly string[], environment: NodeJS.ProcessEnv): string[] {
+  const file = configurationFile(args) ?? environment["KEYBROKER_CONFIG"];
+  const named = file === undefined ? [] : [...readText(file).matchAll(reference)].map(([, name]) => name!);
+  return [...new Set(["KEYBROKER_MASTER_KEY", ...named])];
+}
+
+function canReplace(): boolean {
+  return typeof process.execve === "function" && process.platform !== "win32";
+}
+
+/** Does not return, but where the system refuses: then this process goes on as it is. */
+function replace(args: readonly string[]): void {
+  const names = secretVariables(args, process.env);
+  const environment = { ...process.env };
+  const marker = packVariables(names, environment);
+  if (marker !== undefined) {
+    environment[handoverMarker] = marker;
+    for (const name of names) delete environment[name];
+  }
+  const flags = [...new Set([...process.execArgv, ...daemonFlags])];
+  try {
+    process.execve!(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)], environment);
+  } catch {
+    // The variables are still in process.env.
+  }
+}
+
+/** As the command line has it; a mistake here leaves a variable where it was, and no more. */
+function configurationFile(args: readonly string[]): string | undefined {
+  const at = args.findIndex((word) => word === "--config" || word.startsWith("--config="));
+  if (at === -1) return undefined;
+  return args[at]!.includes("=") ? args[at]!.slice("--config=".length) : args[at + 1];
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}

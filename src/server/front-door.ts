@@ -1,0 +1,78 @@
+// What a listener's accepted connections come to: a gRPC server under one configuration, ended on its own.
+
+import type { Socket } from "node:net";
+import type { Server } from "@grpc/grpc-js";
+import type { Configuration, ListenerConfiguration } from "../config/configuration.ts";
+import type { Service } from "../operations/graph.ts";
+import { callerOfCall, socketCaller } from "./caller.ts";
+import type { CallerOf, Door } from "./grpc/index.ts";
+import { createGrpcServer } from "./grpc-server.ts";
+import { awaitPreface } from "./preface.ts";
+
+/** Tells a listener's services: what its front door offers to callers. */
+export type ServicesOf = (listener: ListenerConfiguration, service: Service, callerOf: CallerOf) => readonly Door[];
+
+/** A gRPC server behind a listener. */
+export interface FrontDoor {
+  /** Takes over an accepted connection. */
+  admit(socket: Socket): void;
+  /** Asks the clients to leave, answers what they have asked, and after `graceMs` ends what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Opens a front door. */
+export function openFrontDoor(
+  listener: ListenerConfiguration,
+  limits: Configuration["limits"],
+  service: Service,
+  servicesOf: ServicesOf,
+): FrontDoor {
+  const { server, injector } = createGrpcServer(limits);
+  const doors = servicesOf(listener, service, callerOf(listener));
+  for (const { definition, implementation } of doors) server.addService(definition, implementation);
+  const sockets = new Set<Socket>();
+  const waiting = new Set<Socket>();
+  return {
+    admit(socket) {
+      sockets.add(socket);
+      waiting.add(socket);
+      socket.once("close", () => {
+        sockets.delete(socket);
+        waiting.delete(socket);
+      });
+      socket.on("error", ignore);
+      awaitPreface(socket, limits.prefaceTimeoutMs, () => {
+        waiting.delete(socket);
+        injector.injectConnection(socket);
+      });
+    },
+    close(graceMs) {
+      for (const socket of waiting) socket.destroy();
+      for (const door of doors) door.drain();
+      return shutDown(server, sockets, graceMs);
+    },
+  };
+}
+
+function callerOf(listener: ListenerConfiguration): CallerOf {
+  if ("tcp" in listener) return (call) => callerOfCall(call, listener.name);
+  const caller = socketCaller(listener.name);
+  return () => caller;
+}
+
+function shutDown(server: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      for (const socket of sockets) socket.destroy();
+    };
+    const timer = setTimeout(end, graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      end();
+      resolve();
+    });
+  });
+}
+
+/** A connection's errors end it, which is all that is to be done; without a listener they would end the daemon. */
+function ignore(): void {}

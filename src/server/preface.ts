@@ -1,0 +1,42 @@
+// The first bytes of a connection: HTTP/2's preface within a deadline, or the connection ends.
+
+import type { Socket } from "node:net";
+import { allocate } from "../secret/index.ts";
+
+/** What every HTTP/2 client says first (RFC 9113, section 3.4). */
+const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+
+/**
+ * Calls `ready` once the socket has sent the preface, with the bytes put back for the next reader. A socket that
+ * says nothing, too little in time, or something else is destroyed: it costs no HTTP/2 session.
+ */
+export function awaitPreface(socket: Socket, timeoutMs: number, ready: () => void): void {
+  const parts: Buffer[] = [];
+  const timer = setTimeout(() => socket.destroy(), timeoutMs);
+  const stop = () => {
+    clearTimeout(timer);
+    socket.removeListener("readable", onReadable);
+    socket.removeListener("close", stop);
+  };
+  const onReadable = () => {
+    for (let part: Buffer | null; (part = socket.read() as Buffer | null) !== null;) parts.push(part);
+    const seen = join(parts);
+    const compared = Math.min(seen.length, preface.length);
+    if (seen.compare(preface, 0, compared, 0, compared) !== 0) return void socket.destroy();
+    if (seen.length < preface.length) return;
+    stop();
+    socket.unshift(seen);
+    ready();
+  };
+  socket.on("readable", onReadable);
+  socket.on("close", stop);
+}
+
+/** One buffer of all: bytes behind the preface may be a caller's secret, so never a slice of Node's pool. */
+function join(parts: readonly Buffer[]): Buffer {
+  if (parts.length === 1) return parts[0]!;
+  const joined = allocate(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) offset += part.copy(joined, offset);
+  return joined;
+}

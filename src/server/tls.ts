@@ -1,0 +1,122 @@
+// The TLS side of a listener: 1.3 alone, both ends authenticated, no resumption.
+
+import { constants, createPrivateKey, randomBytes, X509Certificate } from "node:crypto";
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+import type { SecureContextOptions, TlsOptions } from "node:tls";
+import type { Configuration, TcpListenerConfiguration } from "../config/configuration.ts";
+import { allocate, wipe } from "../secret/index.ts";
+import { ListenError } from "./listen-error.ts";
+
+/** A certificate with its key, and whom to believe: what a handshake needs. */
+export interface Credentials {
+  readonly cert: Buffer;
+  /** PEM. Wiped by `withCredentials` once the context is made. */
+  readonly key: Buffer;
+  readonly ca: readonly Buffer[];
+}
+
+const maxKeyFileBytes = 64 * 1024;
+
+/** What never changes with a certificate. */
+export function fixedTlsOptions(handshakeTimeoutMs: number): TlsOptions {
+  return {
+    requestCert: true,
+    rejectUnauthorized: true,
+    ALPNProtocols: ["h2"],
+    handshakeTimeout: handshakeTimeoutMs,
+    // Nothing keeps a session here, and no ticket carries one: every connection shows its certificate.
+    sessionTimeout: 1,
+    sessionIdContext: randomBytes(16).toString("hex"),
+  };
+}
+
+/** What a context is made of. Also for `setSecureContext`, at a reload. */
+export function contextOptions({ cert, key, ca }: Credentials): SecureContextOptions {
+  return {
+    cert,
+    key,
+    ca: [...ca],
+    minVersion: "TLSv1.3",
+    maxVersion: "TLSv1.3",
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+}
+
+/**
+ * Reads a listener's files, proves that the certificate and key belong together and that a context can be made, lets
+ * `use` work with them, and wipes the key. Throws ListenError naming the file.
+ */
+export function withCredentials<T>(
+  listener: TcpListenerConfiguration,
+  configuration: Configuration,
+  use: (credentials: Credentials) => T,
+): T {
+  const cert = read(listener.tls.cert, `certificate of listener ${listener.name}`);
+  const ca = authoritiesOf(listener, configuration);
+  const key = readKey(listener.tls.key, listener.name);
+  try {
+    const credentials = { cert, key, ca };
+    prove(listener, credentials);
+    return use(credentials);
+  } finally {
+    wipe(key);
+  }
+}
+
+/** The certificate alone, for logs and metrics: when it ends. */
+export function certificateEnd(cert: Buffer): Date {
+  return new X509Certificate(cert).validToDate;
+}
+
+function authoritiesOf(listener: TcpListenerConfiguration, configuration: Configuration): Buffer[] {
+  const files = [...configuration.identities.values()]
+    .filter((one) => one.listener === listener.name)
+    .map((one) => one.ca);
+  const unique = [...new Set(files)];
+  if (unique.length === 0) throw new ListenError(`no identity names listener ${listener.name}: nobody could connect`);
+  return unique.map((file) => read(file, `authorities for listener ${listener.name}`));
+}
+
+function prove(listener: TcpListenerConfiguration, credentials: Credentials): void {
+  const { cert, key } = listener.tls;
+  let pairs: boolean;
+  try {
+    pairs = new X509Certificate(credentials.cert).checkPrivateKey(createPrivateKey(credentials.key));
+    createSecureContext(contextOptions(credentials));
+  } catch (error) {
+    throw new ListenError(`${cert} and ${key} make no TLS certificate and key: ${(error as Error).message}`);
+  }
+  if (!pairs) throw new ListenError(`the key ${key} does not belong to the certificate ${cert}: rotate both`);
+}
+
+function read(file: string, what: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw unreadable(file, what, error);
+  }
+}
+
+/** Reads a private key into a buffer of its own, which the caller wipes. */
+function readKey(file: string, listener: string): Buffer {
+  try {
+    const descriptor = openSync(file, "r");
+    try {
+      const { size } = fstatSync(descriptor);
+      if (size > maxKeyFileBytes) throw new Error(`it is over ${maxKeyFileBytes} bytes`);
+      const key = allocate(size);
+      for (let at = 0, got = 1; at < size && got > 0; at += got) got = readSync(descriptor, key, at, size - at, null);
+      return key;
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    throw unreadable(file, `key of listener ${listener}`, error);
+  }
+}
+
+function unreadable(file: string, what: string, error: unknown): ListenError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new ListenError(`the ${what} cannot be read from ${file}: ${code ?? message}`);
+}

@@ -1,0 +1,108 @@
+// The metrics of a daemon: counted in plain numbers, told when they are scraped.
+
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { createFamily, count } from "./series.ts";
+import type { Family, Series } from "./series.ts";
+
+/** Connections of a listener now. */
+export interface ConnectionCount {
+  readonly listener: string;
+  readonly connections: number;
+}
+
+/** Everything that is counted. */
+export interface Telemetry {
+  /** Counts the calls of a listener: keep the answer, it costs a look-up or two per call. */
+  calls(listener: string): (operation: string, outcome: string, seconds: number) => void;
+  providerCall(provider: string, operation: string, outcome: string, seconds: number): void;
+  branchKey(key: string, outcome: string): void;
+  load(key: string, outcome: string): void;
+  refusedConnection(listener: string, why: string): void;
+  reload(done: boolean): void;
+  fault(operation: string): void;
+  /** Where the gauge of connections comes from. */
+  watchConnections(read: () => readonly ConnectionCount[]): void;
+  /** Starts measuring the event loop's delay: only where somebody may ask. */
+  watchEventLoop(): void;
+  stop(): void;
+  /** The Prometheus text. Loads its library at the first call. */
+  scrape(): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** What `scrape` tells, for it and for tests. */
+  readonly counts: Counts;
+}
+
+/** The counted numbers. */
+export interface Counts {
+  readonly calls: Family;
+  readonly providerCalls: Family;
+  readonly branchKeys: Family;
+  readonly loads: Family;
+  readonly refusedConnections: Family;
+  readonly faults: Family;
+  readonly reloads: { done: number; failed: number; doneAt: number; failedAt: number };
+  eventLoop: EventLoopDelay | undefined;
+  connections: () => readonly ConnectionCount[];
+}
+
+type EventLoopDelay = ReturnType<typeof monitorEventLoopDelay>;
+
+/** Milliseconds between two looks at the event loop. */
+const eventLoopResolution = 20;
+
+/** Begins to count. */
+export function createTelemetry(): Telemetry {
+  const counts: Counts = {
+    calls: createFamily(["listener", "operation", "outcome"], 1_000),
+    providerCalls: createFamily(["provider", "operation", "outcome"], 1_000),
+    branchKeys: createFamily(["key", "outcome"], 2_000),
+    loads: createFamily(["key", "outcome"], 2_000),
+    refusedConnections: createFamily(["listener", "why"], 200),
+    faults: createFamily(["operation"], 100),
+    reloads: { done: 0, failed: 0, doneAt: 0, failedAt: 0 },
+    eventLoop: undefined,
+    connections: () => [],
+  };
+  return {
+    counts,
+    calls: (listener) => callCounter(counts.calls, listener),
+    providerCall: (...labels) => count(counts.providerCalls.of(labels[0], labels[1], labels[2]), labels[3]),
+    branchKey: (key, outcome) => void counts.branchKeys.of(key, outcome).count++,
+    load: (key, outcome) => void counts.loads.of(key, outcome).count++,
+    refusedConnection: (listener, why) => void counts.refusedConnections.of(listener, why).count++,
+    fault: (operation) => void counts.faults.of(operation).count++,
+    reload: (done) => countReload(counts.reloads, done),
+    watchConnections: (read) => void (counts.connections = read),
+    watchEventLoop() {
+      counts.eventLoop ??= monitorEventLoopDelay({ resolution: eventLoopResolution });
+      counts.eventLoop.enable();
+    },
+    stop: () => void counts.eventLoop?.disable(),
+    async scrape() {
+      const { exposition } = await import("./exposition.ts");
+      return exposition(counts);
+    },
+  };
+}
+
+/** Two look-ups in small maps, instead of one with a joined name, which would have to be made for every call. */
+function callCounter(calls: Family, listener: string): ReturnType<Telemetry["calls"]> {
+  const byOperation = new Map<string, Map<string, Series>>();
+  return (operation, outcome, seconds) => {
+    let byOutcome = byOperation.get(operation);
+    if (byOutcome === undefined) byOperation.set(operation, (byOutcome = new Map<string, Series>()));
+    let series = byOutcome.get(outcome);
+    if (series === undefined) byOutcome.set(outcome, (series = calls.of(listener, operation, outcome)));
+    count(series, seconds);
+  };
+}
+
+function countReload(reloads: Counts["reloads"], done: boolean): void {
+  const now = Date.now() / 1000;
+  if (done) {
+    reloads.done++;
+    reloads.doneAt = now;
+  } else {
+    reloads.failed++;
+    reloads.failedAt = now;
+  }
+}
