@@ -14,7 +14,7 @@ export type { Io } from "./io.ts";
  *
  * @param argv The arguments after the program's name.
  */
-export async function main(argv: readonly string[], io: Io = process): Promise<number> {
+export async function runCli(argv: readonly string[], io: Io = process): Promise<number> {
   const outcome: Outcome = { status: 0 };
   try {
     const program = await buildProgram(io, outcome, commandName(argv));
