@@ -87,7 +87,8 @@ const envelopes: InvalidVector[] = [
   invalid("envelope", "format-2", "format 2", { format: 2 }),
   invalid("envelope", "suite-0", "suite 0", { suite: 0 }),
   invalid("envelope", "suite-2", "suite 2", { suite: 2 }),
-  invalid("envelope", "threshold-0", "k = 0", { threshold: 0 }),
+  // The branch key is what combining no shares gives.
+  invalid("envelope", "threshold-0", "k = 0", { threshold: 0, branchKey: Buffer.alloc(32) }),
   invalid("envelope", "threshold-above-recipients", "k = 2, n = 1", (v) => ({
     threshold: 2,
     recipients: [env(v, "one")],

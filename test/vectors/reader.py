@@ -368,7 +368,7 @@ def check_invalid(vector):
         open_vector(vector)
     except Refused:
         return None
-    return f"opened, in spite of: {vector['fault']}"
+    return f"opened, in spite of: {vector.get('fault')}"
 
 
 def check_vectors():
