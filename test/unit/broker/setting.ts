@@ -1,5 +1,6 @@
 // A broker over faulty providers, for the tests of this folder.
 
+import { afterEach, beforeEach, vi } from "vitest";
 import { createBroker } from "../../../src/broker/index.ts";
 import type { Broker, BrokerObserver, Scope } from "../../../src/broker/index.ts";
 import type { Configuration, KeyConfiguration } from "../../../src/config/configuration.ts";
@@ -7,6 +8,12 @@ import { contextHash, decode } from "../../../src/envelope/index.ts";
 import { BrokerError } from "../../../src/errors/index.ts";
 import { createFaultyProvider } from "../../fakes/faulty-provider.ts";
 import type { FaultyProvider } from "../../fakes/faulty-provider.ts";
+
+/** Time stands still in each test until it moves it; setImmediate, which is no time, goes on. */
+export function useFakeTime(): void {
+  beforeEach(() => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date", "performance"] }));
+  afterEach(() => vi.useRealTimers());
+}
 
 export const context = contextHash({ host: "db1" });
 export const otherContext = contextHash({ host: "db2" });
