@@ -26,9 +26,8 @@ function forms(bytes: Buffer): [string, Buffer][] {
 
 /** What was found: "master key 1 as hex in stderr". Empty when nothing was. */
 export function findCanaries(canaries: readonly Canary[], places: ReadonlyMap<string, Buffer>): string[] {
-  const found: string[] = [];
-  for (const { name, bytes } of canaries)
-    for (const [form, needle] of forms(bytes))
-      for (const [place, hay] of places) if (hay.includes(needle)) found.push(`${name} as ${form} in ${place}`);
-  return found;
+  const needles = canaries.flatMap(({ name, bytes }) => forms(bytes).map(([form, needle]) => ({ name, form, needle })));
+  return [...places].flatMap(([place, hay]) =>
+    needles.filter(({ needle }) => hay.includes(needle)).map(({ name, form }) => `${name} as ${form} in ${place}`),
+  );
 }

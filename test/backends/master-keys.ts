@@ -40,6 +40,7 @@ keys:
 listeners:
   backup: { unix: keybroker.sock, mode: "0600", identity: backup, admin: true }
 policy:
-  - { who: backup, may: [wrap, unwrap, generate, rewrap, check, inspect, admin.keys.list, admin.status], keys: "backups/*" }
+  - { who: backup, may: [wrap, unwrap, generate, rewrap, check, inspect], keys: "backups/*" }
+  - { who: backup, may: [admin.keys.list, admin.status], keys: "*" }
 ${extra}`;
 }

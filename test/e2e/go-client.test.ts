@@ -2,7 +2,6 @@
 
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAuthority, type Authority, type CertificateFiles } from "../backends/certificates.ts";
 import { daemonFolder, startDaemon, type Daemon } from "../backends/daemon.ts";

@@ -17,7 +17,7 @@ describe.skipIf(!path)("grpcurl", () => {
 
   async function curl(args: readonly string[], message?: unknown): Promise<string> {
     const data = message === undefined ? [] : ["-d", JSON.stringify(message)];
-    const command = [path!, "-plaintext", "-unix", ...data, daemon.address.replace("unix:", ""), ...args];
+    const command = [path!, "-plaintext", ...data, daemon.address, ...args];
     const { status, stdout, stderr } = await run(command, { env: { PATH: process.env["PATH"] } });
     if (status !== 0) throw new Error(stderr);
     return stdout.toString();
