@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import type { Client, TlsOptions } from "../client/index.ts";
 import { CliError, usage } from "./failure.ts";
 import type { ConnectionSettings } from "./flags.ts";
+import { unreadable } from "./input.ts";
 import { wipe } from "../secret/index.ts";
 
 /** Calls the daemon and closes the connection, whatever happens. */
@@ -49,20 +50,18 @@ async function readTls({ ca, cert, tlsKey }: ConnectionSettings): Promise<TlsOpt
     throw usage(
       "host:port needs --cert and --tls-key (KEYBROKER_CERT, KEYBROKER_KEY), and --ca for an authority of your own",
     );
-  const pem = async (flag: string, file: string): Promise<Buffer> => {
+  const pem = async (file: string, hint = ""): Promise<Buffer> => {
     try {
       return await readFile(file);
     } catch (error) {
-      throw new CliError(
-        2,
-        `${flag} ${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown error"}`,
-      );
+      const failure = unreadable(file, error);
+      throw new CliError(failure.exit, failure.message + hint, error);
     }
   };
   return {
-    ...(ca === undefined ? {} : { ca: await pem("--ca", ca) }),
-    cert: await pem("--cert", cert),
-    key: await pem("--tls-key (KEYBROKER_KEY; a key's name is KEYBROKER_KEY_NAME)", tlsKey),
+    ...(ca === undefined ? {} : { ca: await pem(ca) }),
+    cert: await pem(cert),
+    key: await pem(tlsKey, " (KEYBROKER_KEY is the TLS key's file; a key's name goes into KEYBROKER_KEY_NAME)"),
   };
 }
 

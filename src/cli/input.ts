@@ -76,10 +76,18 @@ async function readFile(file: string, target: Buffer): Promise<number> {
     handle = await open(file);
     return await fill(handle, target);
   } catch (error) {
-    throw new CliError(2, `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown error"}`, error);
+    throw unreadable(file, error);
   } finally {
     await handle?.close();
   }
+}
+
+/** A file that was named and cannot be read: exit status 2. */
+export function unreadable(file: string, error: unknown): CliError {
+  const { code } = error as NodeJS.ErrnoException;
+  const why =
+    code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : (code ?? "unknown error");
+  return new CliError(2, `${file} cannot be read: ${why}`, error);
 }
 
 /** Reads to the end or until the buffer is full: a pipe gives its bytes in pieces. */

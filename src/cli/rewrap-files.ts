@@ -43,8 +43,7 @@ export async function rewrapFiles(io: Io, client: Client, files: string[], setti
       const failure = await attempt(io, client, file, settings);
       if (failure?.exit === 6) unreachable = failure;
       done.push(failure ? { file, failure } : { file });
-      if (failure && !settings.json)
-        bar.interrupt(() => report({ ...failure, message: `${file}: ${failure.message}` }, io, false));
+      if (failure && !settings.json) bar.interrupt(() => report(named(file, failure), io, false));
       bar.step();
     }
   };
@@ -52,6 +51,11 @@ export async function rewrapFiles(io: Io, client: Client, files: string[], setti
   bar.end();
   await summary(io, names, done, settings);
   return statusOf(done);
+}
+
+/** Some messages begin with the file already. */
+function named(file: string, failure: Failure): Failure {
+  return failure.message.startsWith(file) ? failure : { ...failure, message: `${file}: ${failure.message}` };
 }
 
 async function attempt(io: Io, client: Client, file: string, settings: FilesSettings): Promise<Failure | undefined> {
