@@ -26,9 +26,11 @@ export const identity = z
         z.string().max(2_048, { error: spiffeWords }).regex(spiffePattern, { error: spiffeWords }),
         spiffeWords,
       )
+        .meta({ title: "SPIFFE id" })
         .optional()
         .describe("The certificate's one URI name, matched whole."),
       dns: reference(z.string().regex(dnsPattern, { error: dnsWords }), dnsWords)
+        .meta({ title: "DNS name" })
         .optional()
         .describe("One of the certificate's DNS names, matched whole; wildcards match nothing."),
     },

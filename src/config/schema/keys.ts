@@ -18,7 +18,8 @@ const contextWords = 'expected a context name: a-z, 0-9, ".", "_", "/" and "-", 
 /** A name of a context pair. */
 export const contextName = z
   .string({ error: contextWords })
-  .regex(/^[a-z0-9][a-z0-9._/-]{0,63}$/, { error: contextWords });
+  .regex(/^[a-z0-9][a-z0-9._/-]{0,63}$/, { error: contextWords })
+  .meta({ title: "context name" });
 
 /** A list of names of context pairs. */
 export const contextNames = z

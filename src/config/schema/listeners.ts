@@ -23,6 +23,7 @@ export const unixListener = z
         .string({ error: modeWords })
         .regex(/^0[0-7]{3}$/, { error: modeWords })
         .transform((mode) => Number.parseInt(mode, 8))
+        .meta({ title: "mode" })
         .prefault("0600")
         .describe("The socket's file mode, in quotes: who can open it."),
       uid: owner.optional().describe("The socket's owner, a number. Left out: the daemon's user."),

@@ -9,7 +9,8 @@ const patternWords = 'expected a key name, "prefix/*" for all below it, or "*" f
 
 const keyPattern = z
   .string({ error: patternWords })
-  .refine((pattern) => pattern === "*" || isKeyName(pattern.replace(/\/\*$/, "")), { error: patternWords });
+  .refine((pattern) => pattern === "*" || isKeyName(pattern.replace(/\/\*$/, "")), { error: patternWords })
+  .meta({ title: "key pattern" });
 
 /** One rule. */
 export const rule = z

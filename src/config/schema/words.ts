@@ -14,7 +14,7 @@ export const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const nameWords = 'expected a name of lower-case letters, digits, ".", "_" and "-", at most 64';
 
 /** A name of a provider, listener or identity. */
-export const name = z.string({ error: nameWords }).regex(namePattern, { error: nameWords });
+export const name = z.string({ error: nameWords }).regex(namePattern, { error: nameWords }).meta({ title: "name" });
 
 const keyNameWords = 'expected a key name: segments of a-z, 0-9, ".", "_" and "-" parted by "/", at most 128 in all';
 
@@ -22,7 +22,7 @@ const keyNameWords = 'expected a key name: segments of a-z, 0-9, ".", "_" and "-
 export const keyName = z
   .string({ error: keyNameWords })
   .refine(isKeyName, { error: keyNameWords })
-  .meta({ pattern: "^[a-z0-9._-]+(/[a-z0-9._-]+)*$", maxLength: 128 });
+  .meta({ title: "key name", pattern: "^[a-z0-9._-]+(/[a-z0-9._-]+)*$", maxLength: 128 });
 
 const realmWords = 'expected a realm: a-z, 0-9 and "-", at most 63';
 
@@ -30,7 +30,7 @@ const realmWords = 'expected a realm: a-z, 0-9 and "-", at most 63';
 export const realm = z
   .string({ error: realmWords })
   .refine(isRealm, { error: realmWords })
-  .meta({ pattern: "^[a-z0-9][a-z0-9-]{0,62}$" });
+  .meta({ title: "realm", pattern: "^[a-z0-9][a-z0-9-]{0,62}$" });
 
 const millisecondsPer = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -49,7 +49,7 @@ export function duration(shortest: string, longest: string) {
     .string({ error })
     .refine(fits, { error })
     .transform(milliseconds)
-    .meta({ pattern: "^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$" });
+    .meta({ title: `duration, ${shortest} to ${longest}`, pattern: "^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$" });
 }
 
 const bytesPer = { B: 1, KiB: 1_024, MiB: 1_048_576 };
@@ -63,7 +63,11 @@ function bytes(size: string): number {
 export function size(smallest: string, largest: string) {
   const error = `expected a size such as 16KiB or 4MiB, from ${smallest} to ${largest}`;
   const fits = (value: string) => bytes(value) >= bytes(smallest) && bytes(value) <= bytes(largest);
-  return z.string({ error }).refine(fits, { error }).transform(bytes).meta({ pattern: "^[1-9][0-9]{0,8}(B|KiB|MiB)$" });
+  return z
+    .string({ error })
+    .refine(fits, { error })
+    .transform(bytes)
+    .meta({ title: `size, ${smallest} to ${largest}`, pattern: "^[1-9][0-9]{0,8}(B|KiB|MiB)$" });
 }
 
 /** A whole number within bounds, both included. */
@@ -104,7 +108,7 @@ export function path(what: string) {
     .max(4_096, { error })
     .refine((value) => !/^file:/.test(value), { error: `${error}, without file: before it` })
     .refine((value) => !value.includes("-----BEGIN"), { error: `${error}, not what is in the file` });
-  return reference(content, error);
+  return reference(content, error).meta({ title: "path" });
 }
 
 /** Text that may be a whole-value `${NAME}`, checked after the variable stands in its place. */
@@ -122,5 +126,5 @@ export function address(what: string) {
     context.addIssue({ code: "custom", message: error });
     return z.NEVER;
   });
-  return reference(content, error);
+  return reference(content, error).meta({ title: "host:port" });
 }
