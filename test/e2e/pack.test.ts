@@ -15,20 +15,27 @@ const installed = at("app/node_modules/keybroker");
 const pathWith = (runtime: RuntimeName) => `${runtimeFolder(runtime)}:${process.env["PATH"]}`;
 const envWith = (runtime: RuntimeName) => ({ PATH: pathWith(runtime), HOME: process.env["HOME"] });
 
+/** For npm: the machine's settings, without what a surrounding `npm test` says of this project. */
+function npmEnv(): NodeJS.ProcessEnv {
+  const ours = /^npm_(package|lifecycle|command|execpath|node_execpath|config_local_prefix)/;
+  const kept = Object.entries(process.env).filter(([name]) => !ours.test(name));
+  return { ...Object.fromEntries(kept), PATH: pathWith("current") };
+}
+
 async function done(ran: Promise<Ran>): Promise<string> {
   const { status, stdout, stderr } = await ran;
-  expect(status, stderr).toBe(0);
+  expect(status, `${stdout.toString()}${stderr}`).toBe(0);
   return stdout.toString();
 }
 
 beforeAll(async () => {
   // Without the scripts: a build now would pull the program from under the other test files.
   const pack = ["npm", "pack", "--ignore-scripts", "--silent", "--pack-destination", folder];
-  const file = (await done(run(pack, { env: envWith("current"), cwd: root }))).trim();
+  const file = (await done(run(pack, { env: npmEnv(), cwd: root }))).trim();
   mkdirSync(at("app"));
   writeFileSync(at("app/package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
   const install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefer-offline", at(file)];
-  await done(run(install, { env: envWith("current"), cwd: at("app") }));
+  await done(run(install, { env: npmEnv(), cwd: at("app") }));
 }, 120_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
