@@ -23,6 +23,7 @@ const allowed = {
     "audit",
     "broker",
     "config",
+    "envelope",
     "errors",
     "identity",
     "operations",

@@ -38,8 +38,8 @@ export function listenerEvents(log: Log, telemetry: Telemetry): ListenerEvents {
 /** Hears the audit log. */
 export function auditNotice(log: Log): GraphParts["auditNotice"] {
   return ({ event, folder, code }) => {
-    const write = event === "unavailable" ? log.error : log.warn;
-    const message = event === "unavailable" ? "records cannot be written: calls fail until they can" : undefined;
-    write(`audit-${event}`, { file: folder, outcome: code, message });
+    if (event !== "unavailable") return log.warn(`audit-${event}`, { file: folder });
+    const message = "records cannot be written: calls fail until they can";
+    log.error("audit-unavailable", { file: folder, outcome: code, message });
   };
 }

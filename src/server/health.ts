@@ -1,6 +1,6 @@
 // grpc.health.v1: whether this daemon takes calls, per service.
 
-import type { HealthImplementation } from "grpc-health-check";
+import type * as HealthCheck from "grpc-health-check";
 import type { Door } from "./grpc/index.ts";
 import { capture, lazyService, requirePackage } from "./lazy-service.ts";
 
@@ -15,9 +15,9 @@ const outlines = [
 export function health(services: readonly string[]): Door {
   const names = ["", ...services];
   let status: "SERVING" | "NOT_SERVING" = "SERVING";
-  let implementation: HealthImplementation | undefined;
+  let implementation: HealthCheck.HealthImplementation | undefined;
   const lazy = lazyService(outlines, () => {
-    const { HealthImplementation } = requirePackage<typeof import("grpc-health-check")>("grpc-health-check");
+    const { HealthImplementation } = requirePackage<typeof HealthCheck>("grpc-health-check");
     implementation = new HealthImplementation(Object.fromEntries(names.map((name) => [name, status])));
     return capture((server) => implementation!.addToServer(server));
   });

@@ -65,7 +65,7 @@ export function lazyService(outlines: readonly Outline[], loaded: () => readonly
   const handler = ({ path, kind }: Outline) => (kind === "unary" ? unary(path) : streaming(path));
   return {
     definition: Object.fromEntries(definition),
-    implementation: Object.fromEntries(outlines.map((one) => [one.path, handler(one)])) as UntypedServiceImplementation,
+    implementation: Object.fromEntries(outlines.map((one) => [one.path, handler(one)])),
     drain() {
       for (const stream of streams) stream.end();
     },

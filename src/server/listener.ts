@@ -115,8 +115,8 @@ class OpenListener implements Listener, Intake {
   }
 
   #openDoor(): FrontDoor {
-    const { service, servicesOf } = this.#parts;
-    return openFrontDoor(this.#listener, this.#limits, service(this.#listener.name), servicesOf);
+    const service = this.#parts.service(this.#listener.name);
+    return openFrontDoor(this.#listener, this.#limits, service, this.#parts.servicesOf);
   }
 
   #destroySockets(): void {

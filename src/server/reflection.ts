@@ -1,5 +1,7 @@
 // grpc.reflection: what grpcurl asks, answered from the descriptors that are compiled in.
 
+import type * as Reflection from "@grpc/reflection";
+import type * as HealthCheck from "grpc-health-check";
 import { toBinary } from "@bufbuild/protobuf";
 import type { DescFile, DescService } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
@@ -13,7 +15,7 @@ const outlines = ["v1", "v1alpha"].map(
 /** Reflection over the given services, health among them. */
 export function reflection(services: readonly DescService[]): Door {
   return lazyService(outlines, () => {
-    const { ReflectionService } = requirePackage<typeof import("@grpc/reflection")>("@grpc/reflection");
+    const { ReflectionService } = requirePackage<typeof Reflection>("@grpc/reflection");
     const known = { keybroker: { fileDescriptorProtos: encoded(services.map(({ file }) => file)) }, ...healthFiles() };
     const service = new ReflectionService(known as never);
     return capture((server) => service.addToServer(server));
@@ -33,7 +35,7 @@ function encoded(files: readonly DescFile[]): Buffer[] {
 }
 
 function healthFiles(): object {
-  const { service } = requirePackage<typeof import("grpc-health-check")>("grpc-health-check");
+  const { service } = requirePackage<typeof HealthCheck>("grpc-health-check");
   return Object.fromEntries(
     Object.entries(service).map(([name, method]) => [name, (method as { requestType?: object }).requestType]),
   );

@@ -21,7 +21,11 @@ export async function bindTcp(
     createServer({ ...fixed, ...contextOptions(credentials), noDelay: true, keepAlive: true }),
   );
   server.on("secureConnection", (socket) => admit(socket, current.name, intake));
-  server.on("tlsClientError", (error) => intake.refused(current.name, "handshake", error));
+  server.on("tlsClientError", (error, socket) => {
+    // Node tells of a handshake that takes too long, and leaves the connection open.
+    socket.destroy();
+    intake.refused(current.name, "handshake", error);
+  });
   await listen(server, listener);
   return {
     address: boundAddress(server),

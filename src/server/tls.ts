@@ -80,14 +80,18 @@ function authoritiesOf(listener: TcpListenerConfiguration, configuration: Config
 
 function prove(listener: TcpListenerConfiguration, credentials: Credentials): void {
   const { cert, key } = listener.tls;
-  let pairs: boolean;
-  try {
-    pairs = new X509Certificate(credentials.cert).checkPrivateKey(createPrivateKey(credentials.key));
-    createSecureContext(contextOptions(credentials));
-  } catch (error) {
-    throw new ListenError(`${cert} and ${key} make no TLS certificate and key: ${(error as Error).message}`);
+  const attempt = <T>(step: () => T): T => {
+    try {
+      return step();
+    } catch (error) {
+      throw new ListenError(`${cert} and ${key} make no TLS certificate and key: ${(error as Error).message}`);
+    }
+  };
+  const certificate = attempt(() => new X509Certificate(credentials.cert));
+  if (!attempt(() => certificate.checkPrivateKey(createPrivateKey(credentials.key)))) {
+    throw new ListenError(`the key ${key} does not belong to the certificate ${cert}: rotate both`);
   }
-  if (!pairs) throw new ListenError(`the key ${key} does not belong to the certificate ${cert}: rotate both`);
+  attempt(() => createSecureContext(contextOptions(credentials)));
 }
 
 function read(file: string, what: string): Buffer {
