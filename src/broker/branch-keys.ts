@@ -2,6 +2,7 @@
 
 import { BrokerError, isBrokerError } from "../errors/index.ts";
 import type { SealingBranch } from "../envelope/index.ts";
+import { asProviderFailure } from "./failures.ts";
 
 /** A branch key that was just made and proven. */
 export interface MadeBranch {
@@ -34,7 +35,7 @@ interface Making {
 /** A branch key that lacks recipients is due early: the missing ones may be back. */
 const partialMaxAgeMs = 60_000;
 const firstPauseMs = 1_000;
-const longestPauseMs = 60_000;
+const longestPauseMs = 30_000;
 
 /** Makes and hands out one key's branch keys. Times are performance.now()'s. */
 export class BranchKeys {
@@ -42,6 +43,7 @@ export class BranchKeys {
   #current: Branch | undefined;
   #making: Making | undefined;
   #failures = 0;
+  #failure: BrokerError | undefined;
   #retryAtMs = 0;
   #generation = 0;
 
@@ -71,12 +73,12 @@ export class BranchKeys {
     return branch.sealing;
   }
 
-  /** Whether the latest try to make one failed: the old one then serves at once, and a new one is made behind it. */
-  failing(): boolean {
-    return this.#failures > 0;
+  /** Why the latest try to make one failed; undefined when it did not. */
+  failure(): BrokerError | undefined {
+    return this.#failure;
   }
 
-  /** Whether making one may be tried again after failures. */
+  /** Whether making one may be tried: after a failure there is a pause, longer each time. */
   mayMake(nowMs: number): boolean {
     return nowMs >= this.#retryAtMs;
   }
@@ -98,8 +100,7 @@ export class BranchKeys {
     this.#generation++;
     this.#current = undefined;
     this.#making = undefined;
-    this.#failures = 0;
-    this.#retryAtMs = 0;
+    this.#forgive();
   }
 
   #start(make: () => Promise<MadeBranch>): Making {
@@ -119,7 +120,7 @@ export class BranchKeys {
       making.result.resolve(this.#adopt({ ...times, ...made, wraps: making.wraps }));
     } catch (error) {
       making.result.reject(error);
-      if (generation === this.#generation) this.#pause();
+      if (generation === this.#generation) this.#pause(error);
     } finally {
       if (this.#making === making) this.#making = undefined;
     }
@@ -132,14 +133,20 @@ export class BranchKeys {
       dueAtMs: made.madeAtMs + (made.partial ? Math.min(partialMaxAgeMs, maxAgeMs) : maxAgeMs),
     };
     if (!this.#current || this.#current.madeAtMs <= branch.madeAtMs) this.#current = branch;
-    this.#failures = 0;
-    this.#retryAtMs = 0;
+    this.#forgive();
     return branch;
   }
 
-  #pause(): void {
+  #pause(error: unknown): void {
     const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** this.#failures++);
+    this.#failure = asProviderFailure(error, "unknown");
     this.#retryAtMs = performance.now() + pauseMs;
+  }
+
+  #forgive(): void {
+    this.#failures = 0;
+    this.#failure = undefined;
+    this.#retryAtMs = 0;
   }
 }
 

@@ -34,12 +34,8 @@ async function reserve(key: Key, setting: SealingSetting, scope: Scope): Promise
   await scope.beforeProvider();
   const { branches } = key.state;
   const made = () => make(key, setting);
-  const nowMs = performance.now();
-  const known = branches.reserve(nowMs) ?? (branches.failing() ? branches.reserveInGrace(nowMs) : undefined);
-  if (known) {
-    if (branches.failing() && branches.mayMake(nowMs)) branches.renew(made);
-    return known;
-  }
+  const known = reserveKnown(key, made);
+  if (known) return known;
   try {
     return await within(branches.reserveNew(made), scope);
   } catch (error) {
@@ -47,6 +43,22 @@ async function reserve(key: Key, setting: SealingSetting, scope: Scope): Promise
     if (!old) throw error;
     return old;
   }
+}
+
+/**
+ * While making fails, the old branch key serves at once where grace allows it, and a new one is tried behind it. Where
+ * it does not, callers are told the failure until the pause after it is over, so that they are no storm.
+ */
+function reserveKnown({ state: { branches } }: Key, made: () => Promise<MadeBranch>): SealingBranch | undefined {
+  const nowMs = performance.now();
+  const live = branches.reserve(nowMs);
+  const failure = branches.failure();
+  if (live || !failure) return live;
+  const old = allowsGrace(failure) ? branches.reserveInGrace(nowMs) : undefined;
+  const mayMake = branches.mayMake(nowMs);
+  if (!old && !mayMake) throw failure;
+  if (old && mayMake) branches.renew(made);
+  return old;
 }
 
 async function make(key: Key, { realm, observer }: SealingSetting): Promise<MadeBranch> {

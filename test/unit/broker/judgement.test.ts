@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { decode, encodeBranchHeader } from "../../../src/envelope/index.ts";
-import { BrokerError } from "../../../src/errors/index.ts";
+import type { BrokerError } from "../../../src/errors/index.ts";
 import { faults, on } from "../../fakes/faulty-provider.ts";
 import { context, keyOf, reasonOf, recipient, scopeOf, settingOf } from "./setting.ts";
 import type { Setting } from "./setting.ts";
@@ -136,7 +136,11 @@ describe("an outage is never taken for a refusal", () => {
 describe("rewrap is due", () => {
   const cases = [
     ["when a recipient was added", keyOf({ wrapTo: [recipient("a", "mk"), recipient("b", "mk")] }), true],
-    ["when the recipient is retired", keyOf({ wrapTo: [recipient("b", "mk")], unwrapOnly: [recipient("a", "mk")] }), true],
+    [
+      "when the recipient is retired",
+      keyOf({ wrapTo: [recipient("b", "mk")], unwrapOnly: [recipient("a", "mk")] }),
+      true,
+    ],
     ["not when a retired one was added beside it", keyOf({ unwrapOnly: [recipient("b", "mk")] }), false],
     ["not when nothing changed", keyOf(), false],
   ] as const;
