@@ -63,11 +63,16 @@ export function fromStatus(status: Status): KeybrokerError {
   return new KeybrokerError(name, status.message, { reason: info.reason, retryAfterMs });
 }
 
-/** The error of a call or stream that ended with a status. */
+/**
+ * The error of a call or stream that ended with a status. Our own cancellations never come here: CANCELLED is a
+ * stream that the daemon reset, as one does that is stopped hard, and means no more than a connection that broke.
+ */
 export function fromTransport(error: { code: number; details: string; metadata?: Metadata }): KeybrokerError {
   const trailer = error.metadata?.get("grpc-status-details-bin")[0];
   const sent = trailer instanceof Uint8Array ? readStatus(trailer) : undefined;
-  return sent ? fromStatus(sent) : new KeybrokerError(statusName(error.code), error.details || "the connection ended");
+  if (sent) return fromStatus(sent);
+  if (statusName(error.code) === "CANCELLED") return new KeybrokerError("UNAVAILABLE", "the daemon broke the call off");
+  return new KeybrokerError(statusName(error.code), error.details || "the connection ended");
 }
 
 function readStatus(bytes: Uint8Array): Status | undefined {

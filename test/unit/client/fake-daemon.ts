@@ -114,6 +114,11 @@ export class FakeDaemon {
     stream.write(Buffer.from(toBinary(SessionResponseSchema, create(SessionResponseSchema, { results }))));
   }
 
+  /** A status with its trailer, as a handler of grpc-js gives it. */
+  trailer(error: unknown): { code: number; details: string; metadata: Metadata } {
+    return trailer(error);
+  }
+
   do(asked: Asked): Promise<unknown> {
     this.asked.push(asked);
     return new Promise((resolve) => resolve(this.handler(asked)));
