@@ -23,6 +23,11 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds ?? (values.short ? 1 : 3));
 const duration: Duration = values.short ? { warmupMs: 100, measuredMs: 200 } : { warmupMs: 700, measuredMs: 2000 };
 
+interface Samples extends Pairs {
+  readonly ours: Sample[];
+  readonly bare: Sample[];
+}
+
 interface Servers {
   readonly generator: string;
   readonly ours: Subject;
@@ -30,27 +35,19 @@ interface Servers {
 }
 
 /** Measures a pair, the one or the other first by turns: what disturbs the machine then disturbs both alike. */
-async function pair({ generator, ours, bare }: Servers, row: Row, round: number): Promise<readonly [Sample, Sample]> {
-  const measureOurs = () => measure(generator, row.ours, ours, duration);
-  const measureBare = () => measure(generator, row.bare, bare, duration);
-  if (round % 2 === 0) {
-    const first = await measureOurs();
-    return [first, await measureBare()];
-  }
-  const first = await measureBare();
-  return [await measureOurs(), first];
+async function measurePair({ generator, ours, bare }: Servers, row: Row, round: number, pairs: Samples): Promise<void> {
+  const measureOurs = async () => void pairs.ours.push(await measure(generator, row.ours, ours, duration));
+  const measureBare = async () => {
+    if (row.bare) pairs.bare.push(await measure(generator, row.bare, bare, duration));
+  };
+  for (const one of round % 2 === 0 ? [measureOurs, measureBare] : [measureBare, measureOurs]) await one();
 }
 
 async function measureRows(servers: Servers): Promise<Pairs[]> {
   const chosen = rows.filter((row) => row.name.includes(values.only));
-  const pairs = chosen.map((row) => ({ name: row.name, ours: [] as Sample[], bare: [] as Sample[] }));
-  for (let round = 0; round < rounds; round++) {
-    for (const [i, row] of chosen.entries()) {
-      const [ours, bare] = await pair(servers, row, round);
-      pairs[i]!.ours.push(ours);
-      pairs[i]!.bare.push(bare);
-    }
-  }
+  const pairs = chosen.map((row): Samples => ({ name: row.name, ours: [], bare: [] }));
+  for (let round = 0; round < rounds; round++)
+    for (const [i, row] of chosen.entries()) await measurePair(servers, row, round, pairs[i]!);
   return pairs;
 }
 

@@ -9,11 +9,11 @@ export interface Load {
   readonly frame?: number;
 }
 
-/** A row. `bare` is what the bare handler does meanwhile; a row without has no counterpart. */
+/** A row. `bare` is what the bare handler does beside it; a row without has no counterpart there. */
 export interface Row {
   readonly name: string;
   readonly ours: Load;
-  readonly bare: Load;
+  readonly bare?: Load;
 }
 
 const unary = (inFlight: number): Row => {
@@ -36,7 +36,6 @@ const session = (frame: number): Row => ({
 const batch: Row = {
   name: "Batch of 100",
   ours: { mode: "batch", inFlight: 4, connections: 1, frame: 100 },
-  bare: stream,
 };
 
 const client: Row = {

@@ -25,18 +25,24 @@ export const head = [
   "|---|---|---|---|---|---|---|---|",
 ];
 
-/** A row: medians over the rounds, and the median of the ratios of each pair. */
-export function tableRow({ name, ours, bare }: Pairs): string {
+/** The bare handler's cells, and the median of the ratios of each pair. */
+function comparison({ ours, bare }: Pairs): string[] {
+  if (bare.length === 0) return ["–", "–", "–"];
   const ratios = ours.map((sample, i) => sample.opsPerSecond / bare[i]!.opsPerSecond);
+  const percent = `${(median(ratios) * 100).toFixed(0)} %`;
+  return [thousands(of(bare, "opsPerSecond")), of(bare, "serverCpuMicrosPerOp").toFixed(1), percent];
+}
+
+/** A row: medians over the rounds. */
+export function tableRow(pairs: Pairs): string {
+  const { name, ours } = pairs;
   const cells = [
     name,
     thousands(of(ours, "opsPerSecond")),
     of(ours, "p50Ms").toFixed(3),
     of(ours, "p99Ms").toFixed(2),
     of(ours, "serverCpuMicrosPerOp").toFixed(1),
-    thousands(of(bare, "opsPerSecond")),
-    of(bare, "serverCpuMicrosPerOp").toFixed(1),
-    `${(median(ratios) * 100).toFixed(0)} %`,
+    ...comparison(pairs),
   ];
   return `| ${cells.join(" | ")} |`;
 }
