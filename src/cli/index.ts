@@ -16,6 +16,8 @@ export type { Io } from "./io.ts";
  */
 export async function runCli(argv: readonly string[], io: Io = process): Promise<number> {
   const outcome: Outcome = { status: 0 };
+  // A reader that goes away is told by the write that fails; without a listener it would end the process.
+  for (const stream of [io.stdout, io.stderr]) stream.on("error", () => undefined);
   try {
     const program = await buildProgram(io, outcome, commandName(argv));
     await program.parseAsync(argv, { from: "user" });
