@@ -83,6 +83,11 @@ describe("seal and open", () => {
   });
 });
 
+test("a commitment of another length is not written", () => {
+  const branch = { ...sampleBranch(), commitment: randomBytes(31) };
+  expect(() => seal(branch, randomBytes(16), hash)).toThrow(broken);
+});
+
 describe("refusals", () => {
   test("another branch key", () => {
     const envelope = decode(seal(sampleBranch(), randomBytes(16), hash));
