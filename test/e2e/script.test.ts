@@ -1,10 +1,11 @@
 // The script of the README: a tar stream, encrypted by gpg with a data key that exists only as an envelope.
 
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { available, root } from "../backends/available.ts";
-import { program, startDaemon, type Daemon } from "../backends/daemon.ts";
+import { commandFolder } from "../backends/command-line.ts";
+import { startDaemon, type Daemon } from "../backends/daemon.ts";
 import { digests, writeFiles } from "../backends/folders.ts";
 import { gpg } from "../backends/gpg.ts";
 import { run } from "../backends/keybroker.ts";
@@ -27,10 +28,7 @@ describe.skipIf(!available(gpg))("encrypt-folder.sh", () => {
   beforeAll(async () => {
     daemon = await startDaemon();
     // npx is what people type; here it must find this build from any folder.
-    mkdirSync(at("bin"));
-    writeFileSync(at("bin/npx"), `#!/bin/sh\nshift\nexec "${process.execPath}" "${program}" "$@"\n`);
-    chmodSync(at("bin/npx"), 0o755);
-    symlinkSync(process.execPath, at("bin/node"));
+    commandFolder(daemon.folder);
     mkdirSync(at("data"));
     writeFiles(at("data"), 100);
   });

@@ -1,0 +1,23 @@
+// The blocks of commands in a document that say they can be run.
+
+/** A fenced block of shell after a `<!-- run -->` line. */
+export interface Block {
+  /** Line of the fence, from 1. */
+  readonly line: number;
+  readonly commands: string;
+}
+
+const fenced = /^<!-- run -->\s*\n+```sh\n([^]*?)^```$/gm;
+
+/** The blocks of a document, in order. */
+export function runnableBlocks(markdown: string): Block[] {
+  return [...markdown.matchAll(fenced)].map((match) => {
+    const before = markdown.slice(0, match.index + match[0].indexOf("```"));
+    return { line: before.split("\n").length, commands: match[1]! };
+  });
+}
+
+/** How many such markers there are: one whose block is not found is a mistake. */
+export function markers(markdown: string): number {
+  return markdown.split("\n").filter((line) => line.includes("<!-- run -->")).length;
+}
