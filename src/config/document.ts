@@ -1,6 +1,16 @@
 // YAML as this daemon accepts it: one document of maps, lists and scalars that every YAML reader reads alike.
 
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node } from "yaml";
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type Document,
+  type Node,
+  type YAMLError,
+} from "yaml";
 import { pathText, type Finding, type Path } from "./problem.ts";
 import { ambiguity, forYaml, textFindings, type Offset } from "./yaml-words.ts";
 
@@ -17,7 +27,7 @@ export interface ConfigurationDocument {
    * Where something stands, from 1; for what is missing, where its parent does. A list of one may be written without
    * its brackets: the path is then given without the index.
    */
-  locate(path: Path, atName?: boolean): { line: number; column: number; path: Path };
+  readonly locate: (path: Path, atName?: boolean) => { line: number; column: number; path: Path };
 }
 
 interface Place {
@@ -60,13 +70,24 @@ function parse(text: string, lineCounter: LineCounter, report: Report): Node | u
     const documents = Array.isArray(parsed) ? (parsed as Document.Parsed[]) : [];
     const [first, second] = documents;
     if (first === undefined || first.contents === null) return void report(0, [], "the file says nothing");
-    for (const error of [...first.errors, ...first.warnings]) report(error.pos[0], [], forYaml(error, text));
+    for (const error of oncePerLine([...first.errors, ...first.warnings], lineCounter)) {
+      report(error.pos[0], [], forYaml(error, text));
+    }
     if (first.directives?.yaml.explicit) report(0, [], "remove the %YAML line: the file is read as YAML 1.2");
     if (second !== undefined) report(second.range[0], [], "a second document begins here: one file is one document");
     return first.errors.length > 0 ? undefined : first.contents;
   } catch {
     return void report(0, [], "this cannot be read as YAML: it is nested too deeply");
   }
+}
+
+/** What follows the first error of a line is mostly its consequence. */
+function oncePerLine(errors: readonly YAMLError[], lines: LineCounter): readonly YAMLError[] {
+  const seen = new Set<number>();
+  return errors.filter(({ pos }) => {
+    const { line } = lines.linePos(pos[0]);
+    return !seen.has(line) && seen.add(line);
+  });
 }
 
 interface Reading {

@@ -32,11 +32,10 @@ export function readPrivateKey(file: string): KeyObject {
   return withContent(file, (bytes) => {
     try {
       return createPrivateKey({ key: bytes, format: "pem" });
-    } catch (error) {
-      const encrypted = (error as NodeJS.ErrnoException).code === "ERR_MISSING_PASSPHRASE";
-      throw new PemError(
-        `${file} has no ${encrypted ? "private key that is not encrypted" : "private key in PEM form"}`,
-      );
+    } catch {
+      // Both forms of encrypted keys (RFC 7468, RFC 1421) have this word in their header.
+      const fault = bytes.includes("ENCRYPTED") ? "private key that is not encrypted" : "private key in PEM form";
+      throw new PemError(`${file} has no ${fault}`);
     }
   });
 }

@@ -39,14 +39,18 @@ async function fill(handle: Awaited<ReturnType<typeof open>>, bytes: Buffer): Pr
   }
 }
 
+const notText: FileText = { fault: "this file is not text in UTF-8" };
+
 function decoded(bytes: Buffer, isOpen: boolean): FileText {
   if (bytes.length > maxBytes) return { fault: "this file has more than 1 MiB: it is no configuration" };
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     return { fault: "this file begins with a byte order mark: save it as UTF-8 without one" };
   }
   try {
-    return { text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes), open: isOpen };
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    // UTF-16 without a byte order mark is UTF-8 too, with a NUL beside every letter.
+    return text.includes("\0") ? notText : { text, open: isOpen };
   } catch {
-    return { fault: "this file is not UTF-8" };
+    return notText;
   }
 }

@@ -37,6 +37,7 @@ function faultWords(line: string, column: number): string {
 /** The library's error in words that say what to do. */
 export function forYaml(error: YAMLError, text: string): string {
   if (error.code === "TAB_AS_INDENT") return "a tab: use spaces";
+  if (error.code === "RESOURCE_EXHAUSTION") return "this is nested too deeply";
   const inReference = text.slice(Math.max(0, error.pos[0] - 64), error.pos[0] + 1).includes("${");
   const hint = inReference ? ' (inside { } or [ ] write a reference in quotes: "${NAME}")' : "";
   return `this is not YAML: ${error.message.split("\n")[0]!.replace(/[.:]$/, "")}${hint}`;
