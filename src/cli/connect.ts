@@ -77,5 +77,5 @@ function unreachable(addresses: readonly string[], cause: unknown): CliError {
   const detail = absent ? "there is no socket" : (cause as Error).message;
   const places = addresses.join(", ");
   const advice = "start it with `keybroker serve`, or name another place with --address or KEYBROKER_ADDRESS";
-  return new CliError(6, `no daemon answers at ${places} (${detail}): ${advice}`, cause);
+  return new CliError(6, `cannot reach the daemon at ${places} (${detail}): ${advice}`, cause);
 }

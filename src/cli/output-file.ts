@@ -130,7 +130,7 @@ function withSignalsHeld(work: () => void): void {
 }
 
 function exists(path: string): CliError {
-  return usage(`${path} is there already: --overwrite replaces it`);
+  return usage(`${path} exists already: --overwrite replaces it`);
 }
 
 function reasonOf(error: unknown): string {

@@ -58,7 +58,7 @@ export class Dispatcher {
       await Promise.any(this.#endpoints.map((endpoint) => endpoint.waitUntilConnected(deadline)));
     } catch {
       const names = this.#endpoints.map((endpoint) => endpoint.address.text).join(", ");
-      throw new KeybrokerError("UNAVAILABLE", `no daemon answers at ${names}`);
+      throw new KeybrokerError("UNAVAILABLE", `${names}: no connection was accepted in time`);
     }
   }
 

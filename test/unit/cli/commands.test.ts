@@ -433,7 +433,7 @@ describe("failures", () => {
     daemon.stop();
     const ran = await cli(["status"]);
     expect(ran.exit).toBe(6);
-    expect(ran.stderr).toMatch(/^keybroker: no daemon answers at unix:\/[^\n]*keybroker serve[^\n]*\n$/);
+    expect(ran.stderr).toMatch(/^keybroker: cannot reach the daemon at unix:\/[^\n]*keybroker serve[^\n]*\n$/);
     const folderless = await run(["status", "--state-dir", files.path]);
     expect(folderless.stderr).toContain(`unix:${files.at("keybroker.sock")}`);
   });

@@ -27,8 +27,8 @@ test.each(["a file", "a link that points nowhere", "a folder"])("%s that is ther
   if (what === "a file") writeFileSync(files.at("f"), "old");
   else if (what === "a folder") mkdirSync(files.at("f"));
   else symlinkSync("nowhere", files.at("f"));
-  expect(() => checkTarget(files.at("f"), false)).toThrow("is there already");
-  expect(() => writeWhole(files.at("f"), bytes, options)).toThrow("is there already");
+  expect(() => checkTarget(files.at("f"), false)).toThrow("exists already");
+  expect(() => writeWhole(files.at("f"), bytes, options)).toThrow("exists already");
   expect(files.names()).toEqual(["f"]);
   if (what === "a file") expect(readFileSync(files.at("f"), "utf8")).toBe("old");
   if (what.startsWith("a link")) expect(lstatSync(files.at("f")).isSymbolicLink()).toBe(true);
