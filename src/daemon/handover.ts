@@ -19,8 +19,10 @@ const equals = 0x3d;
 export function packVariables(names: readonly string[], environment: NodeJS.ProcessEnv): string | undefined {
   const present = names.filter((name) => environment[name] !== undefined);
   if (present.length === 0) return undefined;
+  // Before descriptor 0 is free: the first random bytes open a file too.
+  const file = `.keybroker-${randomBytes(12).toString("hex")}`;
   closeSync(0);
-  if (!openUnlinked()) return void openSync("/dev/null", "r");
+  if (!openUnlinked(file)) return void openSync("/dev/null", "r");
   for (const name of present) writeVariable(name, environment[name]!);
   const { dev, ino } = fstatSync(0);
   return `${dev}:${ino}`;
@@ -53,10 +55,10 @@ export function unpackVariables(marker: string, receive: (name: string, bytes: B
 }
 
 /** An open, nameless file as descriptor 0: the lowest free one, which open(2) takes. */
-function openUnlinked(): boolean {
+function openUnlinked(name: string): boolean {
   const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   for (const folder of folders) {
-    const file = join(folder, `.keybroker-${randomBytes(12).toString("hex")}`);
+    const file = join(folder, name);
     try {
       const descriptor = openSync(file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
       unlinkSync(file);

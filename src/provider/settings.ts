@@ -26,7 +26,8 @@ export function text() {
   return z.string().transform((value, context) => {
     const name = variableReference.exec(value)?.[1];
     if (name === undefined && !value.includes("${")) return value;
-    const found = name === undefined ? undefined : process.env[name];
+    // A relaunched process gets every variable that its configuration names by hand: text ones too.
+    const found = name === undefined ? undefined : (process.env[name] ?? takeVariable(name)?.toString());
     if (found) return found;
     const message =
       name === undefined

@@ -47,9 +47,10 @@ export function openFrontDoor(
       });
     },
     close(graceMs) {
-      for (const socket of waiting) socket.destroy();
       for (const door of doors) door.drain();
-      return shutDown(server, sockets, graceMs);
+      const ended = shutDown(server, sockets, graceMs);
+      for (const socket of waiting) socket.destroy();
+      return ended;
     },
   };
 }
@@ -60,18 +61,17 @@ function callerOf(listener: ListenerConfiguration): CallerOf {
   return () => caller;
 }
 
+/**
+ * Ends when the last connection has: a connection ends with its last call. grpc-js's own callback comes too early,
+ * since node:http2 marks a server's sessions closed before their calls have been answered.
+ */
 function shutDown(server: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      for (const socket of sockets) socket.destroy();
-    };
-    const timer = setTimeout(end, graceMs);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      end();
-      resolve();
-    });
-  });
+  server.tryShutdown(() => undefined);
+  const ends = [...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+  const timer = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, graceMs);
+  return Promise.all(ends).then(() => clearTimeout(timer));
 }
 
 /** A connection's errors end it, which is all that is to be done; without a listener they would end the daemon. */

@@ -184,7 +184,7 @@ describe("a connection's bounds", () => {
     request.on("error", () => undefined);
     const told = new Promise((resolve) => {
       request.once("response", (headers) => resolve(headers["grpc-status"]));
-      request.once("trailers", (headers) => resolve(headers["grpc-status"]));
+      request.once("trailers", (headers: Record<string, unknown>) => resolve(headers["grpc-status"]));
     });
     request.write(Buffer.from([0, 0x7f, 0xff, 0xff, 0xff]));
     expect(await told).toBe(String(status.RESOURCE_EXHAUSTED));

@@ -3,12 +3,7 @@
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type {
-  MethodDefinition,
-  ServerDuplexStream,
-  ServerUnaryCall,
-  UntypedServiceImplementation,
-} from "@grpc/grpc-js";
+import type { MethodDefinition, ServerDuplexStream, ServerUnaryCall } from "@grpc/grpc-js";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import type {
   Configuration,
@@ -100,7 +95,7 @@ export class Setting {
           this.drained++;
           for (const call of this.held) call.end();
         };
-        return [{ definition, implementation: handlers as unknown as UntypedServiceImplementation, drain }];
+        return [{ definition, implementation: handlers, drain }];
       },
     };
   }

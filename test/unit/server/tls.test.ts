@@ -142,21 +142,14 @@ describe("who a connection is", () => {
 /** An HTTP/2 session over TLS from a chosen local port of 127.0.0.1. */
 async function handshakeFrom(certificate: TestCertificate, host: string, port: number, localPort: number | undefined) {
   const http2 = await import("node:http2");
-  const socket = connect({
-    port,
-    host,
-    localAddress: "127.0.0.1",
-    localPort,
-    ca: ca.pem,
-    ALPNProtocols: ["h2"],
-    checkServerIdentity: () => undefined,
-    ...pair(certificate),
-  });
+  const plain = connectPlain({ port, host, localAddress: "127.0.0.1", localPort });
+  const ours = { ca: ca.pem, ALPNProtocols: ["h2"], checkServerIdentity: () => undefined };
+  const socket = connect({ socket: plain, ...ours, ...pair(certificate) });
   await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
   const session = http2.connect("https://localhost", { createConnection: () => socket });
   session.on("error", () => undefined);
   return {
-    port: socket.localPort!,
+    port: plain.localPort!,
     close: () => session.destroy(),
     who: () =>
       new Promise<string>((resolve, reject) => {
