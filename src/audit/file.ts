@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 /** The name of the file in the audit folder. */
-export const auditFileName = "audit.jsonl";
+const auditFileName = "audit.jsonl";
 
 /** An open audit file. */
 export interface AuditFile {

@@ -1,5 +1,5 @@
 // Audit: the record of every attempt.
 
-export type { AuditLog, AuditRecord } from "./audit.ts";
+export type { AuditRecord } from "./audit.ts";
 export { openAuditLog } from "./open-audit-log.ts";
 export type { AuditLogOptions, AuditNotice, FileAuditLog } from "./open-audit-log.ts";

@@ -104,7 +104,7 @@ export interface RuleConfiguration {
 }
 
 /** The audit log. */
-export interface AuditConfiguration {
+interface AuditConfiguration {
   readonly folder: string;
   /** Names of context pairs whose values are recorded. */
   readonly contextValues: readonly string[];

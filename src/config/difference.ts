@@ -4,7 +4,7 @@ import type { Configuration, RuleConfiguration } from "./configuration.ts";
 import { digestOf } from "./kinds.ts";
 
 /** The changed places and rules. Nothing in it is a secret. */
-export interface ConfigurationDifference {
+interface ConfigurationDifference {
   /** Such as `realm`, `limits`, `keys.backups/db`, `listeners.mesh`; sorted. */
   readonly changed: readonly string[];
   /** Rules as text, in the new file's order. */
@@ -26,7 +26,7 @@ export function configurationDifference(before: Configuration, after: Configurat
 }
 
 /** A rule as one line, such as `backup, restore may unwrap: backups/*`. */
-export function ruleText({ who, may, keys }: RuleConfiguration): string {
+function ruleText({ who, may, keys }: RuleConfiguration): string {
   return `${who.join(", ")} may ${may.join(", ")}: ${keys.join(", ")}`;
 }
 

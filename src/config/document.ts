@@ -15,7 +15,7 @@ import { pathText, type Finding, type Path } from "./problem.ts";
 import { ambiguity, forYaml, textFindings, type Offset } from "./yaml-words.ts";
 
 /** A value of the document. */
-export type Value = string | number | boolean | null | Value[] | { [name: string]: Value };
+type Value = string | number | boolean | null | Value[] | { [name: string]: Value };
 
 /** A parsed text. */
 export interface ConfigurationDocument {

@@ -2,13 +2,11 @@
 
 export type * from "./configuration.ts";
 export { permissions } from "./configuration.ts";
-export { configurationDifference, ruleText } from "./difference.ts";
-export type { ConfigurationDifference } from "./difference.ts";
+export { configurationDifference } from "./difference.ts";
 export { configurationFrom, loadConfiguration } from "./load.ts";
 export type { LoadedConfiguration, LoadOptions } from "./load.ts";
 export { covers, namesKey } from "./patterns.ts";
-export { PemError, readCertificates } from "./pem.ts";
+export { readCertificates } from "./pem.ts";
 export { ConfigurationError } from "./problem.ts";
 export type { Problem } from "./problem.ts";
 export { report } from "./report.ts";
-export type { ReportOptions } from "./report.ts";

@@ -90,7 +90,7 @@ function unknownFields(issue: z.core.$ZodIssueUnrecognizedKeys, schema: Schema, 
 }
 
 /** The names of the fields that a schema's map at a path may have. */
-export function fieldsAt(schema: Schema, path: Path): string[] {
+function fieldsAt(schema: Schema, path: Path): string[] {
   const { def } = (schema as z.ZodType)._zod as unknown as { def: Definition };
   const [step, ...rest] = path;
   if (def.innerType) return fieldsAt(def.innerType, path);

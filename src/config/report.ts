@@ -3,7 +3,7 @@
 import type { Problem } from "./problem.ts";
 
 /** How to write. */
-export interface ReportOptions {
+interface ReportOptions {
   /** Escape sequences for a terminal. */
   readonly colour?: boolean;
   /** Problems written out before the rest is only counted. */

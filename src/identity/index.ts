@@ -1,5 +1,4 @@
 // Identity: who is calling, as the authenticated channel alone says.
 
 export { createIdentities } from "./create-identities.ts";
-export type { Identities, Identity, PeerCertificate } from "./identity.ts";
 export { peerCertificateOf } from "./peer-certificate.ts";

@@ -16,7 +16,7 @@ const recipients = z.array(recipient, { error: recipientsWords }).max(8, { error
 const contextWords = 'expected a context name: a-z, 0-9, ".", "_", "/" and "-", at most 64';
 
 /** A name of a context pair. */
-export const contextName = z
+const contextName = z
   .string({ error: contextWords })
   .regex(/^[a-z0-9][a-z0-9._/-]{0,63}$/, { error: contextWords })
   .meta({ title: "context name" });

@@ -12,7 +12,7 @@ const modeWords = 'expected a file mode in quotes, such as "0600" or "0660"';
 const owner = wholeNumber(0, 4_294_967_294);
 
 /** A unix socket. */
-export const unixListener = z
+const unixListener = z
   .strictObject(
     {
       unix: path("a unix socket").describe(
@@ -45,7 +45,7 @@ const tls = z
   .describe("The server's own certificate. Files are read at start and at reload.");
 
 /** TCP with mutual TLS. */
-export const tcpListener = z
+const tcpListener = z
   .strictObject(
     {
       tcp: address("an address to listen on").describe("The address to listen on. Port 0 lets the kernel choose."),

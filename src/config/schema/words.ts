@@ -5,7 +5,7 @@ import { isKeyName, isRealm } from "../../envelope/index.ts";
 import { text } from "../../provider/index.ts";
 
 /** Of providers, listeners and identities. */
-export const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 /*
  * An error text that begins with "expected" says what should stand there; what does stand there is put before it.
