@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createPrivateKey } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,8 +35,13 @@ beforeAll(async () => {
   };
   for (const [name, content] of Object.entries(files)) writeFileSync(at(name), content, { mode: 0o600 });
   chmodSync(at("open.key"), 0o644);
-  const locked = ["pkcs8", "-topk8", "-in", at("server.key"), "-out", at("locked.key"), "-passout", "pass:x"];
-  execFileSync("openssl", locked, { stdio: "ignore" });
+  const locked = createPrivateKey(server.keyPem).export({
+    type: "pkcs8",
+    format: "pem",
+    cipher: "aes-256-cbc",
+    passphrase: "x",
+  });
+  writeFileSync(at("locked.key"), locked);
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
