@@ -9,6 +9,9 @@ import type { ConnectionSettings } from "./flags.ts";
 import { unreadable } from "./input.ts";
 import { wipe } from "../secret/index.ts";
 
+/** People and password hooks want to hear soon that there is no daemon; --wait is for those who would rather wait. */
+const unreachableMs = 250;
+
 /** Calls the daemon and closes the connection, whatever happens. */
 export async function withClient<Answer>(
   settings: ConnectionSettings,
@@ -37,7 +40,7 @@ async function open(settings: ConnectionSettings, addresses: string[]): Promise<
   // Loaded late: help, completion and wrong usage answer without it.
   const { createClient } = await import("../client/index.ts");
   try {
-    return createClient({ addresses, timeoutMs: settings.timeout, ...(tls ? { tls } : {}) });
+    return createClient({ addresses, timeoutMs: settings.timeout, unreachableMs, ...(tls ? { tls } : {}) });
   } catch (error) {
     throw usage((error as Error).message);
   } finally {

@@ -19,7 +19,9 @@ export interface OutputSettings {
 export function checkOutput(io: Io, settings: OutputSettings, secret: boolean): void {
   if (settings.output !== undefined) checkTarget(settings.output, settings.overwrite ?? false);
   else if (secret && io.stdout.isTTY && !settings.forceTerminal)
-    throw usage("refusing to write a data key to a terminal: redirect standard output, use --output, or --force-terminal");
+    throw usage(
+      "refusing to write a data key to a terminal: redirect standard output, use --output, or --force-terminal",
+    );
 }
 
 /** Writes to standard output and waits until it is taken. */

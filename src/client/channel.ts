@@ -27,7 +27,7 @@ const options: ClientOptions = {
   "grpc.use_local_subchannel_pool": 1,
   "grpc.max_receive_message_length": maxMessageBytes,
   "grpc.initial_reconnect_backoff_ms": 50,
-  "grpc.max_reconnect_backoff_ms": 1_000,
+  "grpc.max_reconnect_backoff_ms": 500,
   // A peer that vanished without a word is noticed while calls wait for it.
   "grpc.keepalive_time_ms": 20_000,
   "grpc.keepalive_timeout_ms": 5_000,

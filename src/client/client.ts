@@ -23,6 +23,7 @@ const maxTimeoutMs = 24 * 3600 * 1000;
 export function createClient(options: ClientOptions): Client {
   const dispatcher = new Dispatcher((events) => endpointsOf(options, events), {
     maxAttempts: positive("maxAttempts", options.maxAttempts ?? 4),
+    unreachableMs: positive("unreachableMs", options.unreachableMs ?? 2_000),
     maxCalls: positive("maxCalls", options.maxCalls ?? 10_000),
     maxBytes: positive("maxBytes", options.maxBytes ?? 64 * 1024 * 1024),
   });

@@ -8,6 +8,7 @@ import { judge } from "./retry.ts";
 /** A dispatcher's bounds. */
 export interface DispatcherLimits {
   readonly maxAttempts: number;
+  readonly unreachableMs: number;
   readonly maxCalls: number;
   readonly maxBytes: number;
 }
@@ -125,6 +126,8 @@ export class Dispatcher {
       error,
       attempts: call.attempts,
       maxAttempts: this.#limits.maxAttempts + this.#endpoints.length - 1,
+      elapsedMs: call.elapsedMs(),
+      unreachableMs: this.#limits.unreachableMs,
       remainingMs: call.remainingMs(),
       backOffMs: Math.min(...this.#endpoints.map((endpoint) => endpoint.avoidMs())),
     });

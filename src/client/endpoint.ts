@@ -7,7 +7,7 @@ import { maxRequestBytes, Session } from "./session.ts";
 import { wipeAnswer, type PendingCall } from "./pending-call.ts";
 
 const firstBackOffMs = 50;
-const maxBackOffMs = 2_000;
+const maxBackOffMs = 500;
 const identity = (bytes: Buffer): Buffer => bytes;
 
 /** What an endpoint tells the dispatcher. */

@@ -47,6 +47,11 @@ export class PendingCall {
     this.#signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
+  /** Milliseconds since it began. */
+  elapsedMs(): number {
+    return this.#timeoutMs - this.remainingMs();
+  }
+
   /** Milliseconds until the deadline; may be negative. */
   remainingMs(): number {
     return this.deadlineMs - performance.now();

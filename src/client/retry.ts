@@ -19,6 +19,10 @@ export interface Failure {
   /** Tries so far. */
   readonly attempts: number;
   readonly maxAttempts: number;
+  /** Since the call began. */
+  readonly elapsedMs: number;
+  /** How long a call goes on trying while no daemon can be reached. */
+  readonly unreachableMs: number;
   /** Until the call's deadline. */
   readonly remainingMs: number;
   /** Until the first endpoint is worth asking again; 0 when one is now. */
@@ -30,8 +34,10 @@ const no: Verdict = { retry: false };
 /** Judges a failed try. A delay beyond the deadline is no retry: the caller learns the reason now, not a timeout later. */
 export function judge(failure: Failure): Verdict {
   const { error } = failure;
-  if (failure.attempts >= failure.maxAttempts) return no;
   const rule = error.reason === undefined ? transportRule(error) : reasons[error.reason].retry;
+  // A daemon that restarts is away for longer than a few tries take.
+  const patient = error.reason === undefined && failure.elapsedMs < failure.unreachableMs;
+  if (failure.attempts >= failure.maxAttempts && !patient) return no;
   if (rule === "no") return no;
   const verdict: Verdict =
     rule === "hint"

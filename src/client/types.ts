@@ -30,6 +30,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** How often a call is tried at most; 4 when left out. With several addresses each gives one try more. */
   readonly maxAttempts?: number;
+  /** How long a call goes on trying, past maxAttempts, while no daemon can be reached; 2,000 when left out. */
+  readonly unreachableMs?: number;
   /** Calls held at once, in flight or waiting; 10,000 when left out. One more fails with OVERLOADED. */
   readonly maxCalls?: number;
   /** Bytes of the requests held at once; 64 MiB when left out. */

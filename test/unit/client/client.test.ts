@@ -211,6 +211,7 @@ describe("errors", () => {
 
   test("nobody there: UNAVAILABLE and exit status 6", async () => {
     daemon.stop();
+    client = connect({ unreachableMs: 1 });
     expect(await failure(client.unwrap({ envelope: plaintext }))).toMatchObject({ status: "UNAVAILABLE", exit: 6 });
     await expect(client.waitUntilReachable(50)).rejects.toMatchObject({ status: "UNAVAILABLE", exit: 6 });
   });

@@ -115,7 +115,8 @@ describe("several endpoints", () => {
   test("none that answers: each was tried, then the call fails", async () => {
     first.stop();
     second.stop();
-    await expect(wrap(connect())).rejects.toMatchObject({ status: "UNAVAILABLE", reason: undefined, exit: 6 });
+    const client = connect({ unreachableMs: 100 });
+    await expect(wrap(client)).rejects.toMatchObject({ status: "UNAVAILABLE", reason: undefined, exit: 6 });
   });
 });
 

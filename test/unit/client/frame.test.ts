@@ -74,6 +74,8 @@ describe("judge", () => {
     error,
     attempts: 1,
     maxAttempts: 4,
+    elapsedMs: 0,
+    unreachableMs: 2_000,
     remainingMs: 60_000,
     backOffMs: 0,
     ...rest,
@@ -98,6 +100,13 @@ describe("judge", () => {
   test("a retry beyond the deadline or the last attempt is none", () => {
     expect(judge(failure(ownError("QUOTA", ""), { remainingMs: 900 }))).toEqual({ retry: false });
     expect(judge(failure(ownError("DRAINING", ""), { attempts: 4 }))).toEqual({ retry: false });
+  });
+
+  test("a daemon that cannot be reached is looked for a while, one that answers errors is not", () => {
+    const gone = new KeybrokerError("UNAVAILABLE", "");
+    expect(judge(failure(gone, { attempts: 9, elapsedMs: 1_999 })).retry).toBe(true);
+    expect(judge(failure(gone, { attempts: 9, elapsedMs: 2_000 })).retry).toBe(false);
+    expect(judge(failure(ownError("AUDIT_UNAVAILABLE", ""), { attempts: 9 })).retry).toBe(false);
   });
 
   test("of the transport's failures only UNAVAILABLE is tried again", () => {

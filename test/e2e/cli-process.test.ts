@@ -3,10 +3,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { toText } from "../../../src/envelope/index.ts";
-import { FakeDaemon, Refusal } from "../client/fake-daemon.ts";
-import { someEnvelope } from "./envelope.ts";
-import { folder, type Folder } from "./harness.ts";
+import { toText } from "../../src/envelope/index.ts";
+import { program } from "../backends/daemon.ts";
+import { someEnvelope } from "../unit/cli/envelope.ts";
+import { folder, type Folder } from "../unit/cli/harness.ts";
+import { FakeDaemon, Refusal } from "../unit/client/fake-daemon.ts";
 
 let daemon: FakeDaemon;
 let files: Folder;
@@ -21,7 +22,7 @@ interface Ended {
 }
 
 function start(argv: string[], env: Record<string, string> = {}): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, ["src/main.ts", ...argv], {
+  const child = spawn(process.execPath, [program, ...argv], {
     env: { PATH: process.env["PATH"], KEYBROKER_ADDRESS: daemon.address, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
