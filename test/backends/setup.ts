@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { available } from "./available.ts";
 import { program } from "./daemon.ts";
+import { buildGo } from "./go-module.ts";
 import { gcore } from "./gcore.ts";
 import { go, protocGenGo, protocGenGoGrpc } from "./go-plugins.ts";
 import { gpg } from "./gpg.ts";
@@ -14,4 +15,6 @@ const programs = [restic, gpg, gcore, go, grpcurl, protocGenGo, protocGenGoGrpc]
 export default function setup(): void {
   if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
   for (const needed of programs) available(needed);
+  buildGo("client");
+  buildGo("load");
 }

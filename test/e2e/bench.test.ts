@@ -1,0 +1,21 @@
+// The bench works: its figures are not judged here.
+
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { root } from "../backends/available.ts";
+import { buildGo } from "../backends/go-module.ts";
+import { run } from "../backends/keybroker.ts";
+
+test.skipIf(!buildGo("load"))("the bench's short mode prints every row", async () => {
+  const script = join(root, "test/bench/bench.ts");
+  const { status, stdout, stderr } = await run([process.execPath, script, "--short"], { env: process.env, cwd: root });
+  expect(status, stderr).toBe(0);
+  const rows = stdout
+    .toString()
+    .split("\n")
+    .filter((line) => line.startsWith("| "));
+  // The head, three rows of unary calls, the client library, three of Session, and Batch.
+  expect(rows).toHaveLength(9);
+  for (const row of rows.slice(1)) expect(row).toMatch(/ \d+\.\dk \|/);
+  expect(stdout.toString()).toMatch(/start to first unwrap \d+ ms/);
+});
