@@ -30,7 +30,7 @@ export async function withClient<Answer>(
 }
 
 /** The addresses to ask, in the user's words. */
-export function addressesOf({ address, stateDir }: ConnectionSettings): string[] {
+function addressesOf({ address, stateDir }: ConnectionSettings): string[] {
   return address === undefined ? [`unix:${resolve(stateDir, "keybroker.sock")}`] : address.split(",");
 }
 

@@ -52,7 +52,7 @@ export function report(failure: Failure, io: Io, json: boolean): void {
 }
 
 /** Text in a colour, on a terminal whose user did not say NO_COLOR (https://no-color.org). */
-export function colour(io: Io, format: "red" | "green" | "bold", text: string): string {
+function colour(io: Io, format: "red" | "green" | "bold", text: string): string {
   const wanted = io.stderr.isTTY === true && !io.env["NO_COLOR"] && io.env["TERM"] !== "dumb";
   return wanted ? styleText(format, text, { validateStream: false }) : text;
 }

@@ -138,8 +138,3 @@ export function required<Value>(value: Value | undefined, flag: string, variable
   if (value === undefined) throw usage(`${flag} is needed (or ${variable})`);
   return value;
 }
-
-/** At most one operand. */
-export function oneFile(operands: readonly string[]): string | undefined {
-  return operands[0];
-}

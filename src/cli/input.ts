@@ -31,7 +31,7 @@ export async function readEnvelope(io: Io, file: string | undefined): Promise<En
 }
 
 /** An envelope from a file's bytes. */
-export function envelopeOf(bytes: Buffer, name: string): EnvelopeInput {
+function envelopeOf(bytes: Buffer, name: string): EnvelopeInput {
   if (bytes.subarray(0, 3).toString("latin1") === "KBE") return { bytes, text: false };
   const text = bytes.toString("latin1").trim();
   if (!text.startsWith("kb1."))
@@ -40,7 +40,7 @@ export function envelopeOf(bytes: Buffer, name: string): EnvelopeInput {
 }
 
 /** How messages call an input. */
-export function nameOf(file: string | undefined): string {
+function nameOf(file: string | undefined): string {
   return file === undefined || file === "-" ? "standard input" : file;
 }
 
