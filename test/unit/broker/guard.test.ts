@@ -87,6 +87,16 @@ describe("retries", () => {
     expect(long).toHaveBeenCalledTimes(1);
   });
 
+  test("a retry that the deadline cut short is no further outage for the breaker", async () => {
+    const guard = guardOf();
+    for (let count = 0; count < 4; count++) {
+      const reason = reasonOf(guard.call("wrap", down(1_000)));
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(await reason).toBe("PROVIDER_TIMEOUT");
+    }
+    expect(await guard.call("wrap", () => Promise.resolve("served"))).toBe("served");
+  });
+
   test.each(["ENVELOPE_REFUSED", "KEY_DISABLED"] as const)("%s is final", async (reason) => {
     const work = vi.fn(() => Promise.reject(new BrokerError(reason, "final")));
     expect(await reasonOf(guardOf().call("wrap", work))).toBe(reason);

@@ -192,6 +192,22 @@ describe("purge means purge", () => {
     expect(later.a.count("unwrap")).toBe(asked + 1);
   });
 
+  test("a load begun before it is joined by nobody", async () => {
+    const setting = await settingOf();
+    const envelope = await setting.wrap();
+    const later = await setting.restart();
+    const gate = Promise.withResolvers<void>();
+    later.a.play(on("unwrap", async (_, answer) => (await gate.promise, answer())));
+    const before = reasonOf(later.unwrap(envelope));
+    await vi.advanceTimersByTimeAsync(0);
+    later.broker.purge(later.key);
+    const after = later.unwrap(envelope);
+    await vi.advanceTimersByTimeAsync(0);
+    gate.resolve();
+    expect(await before).toBe("PROVIDER_UNAVAILABLE");
+    expect(await after).toHaveLength(32);
+  });
+
   test("a branch key in the making when it came is neither kept nor used", async () => {
     const setting = await settingOf();
     const gate = Promise.withResolvers<void>();
@@ -247,6 +263,26 @@ describe("concurrent unwraps of one branch key share one provider call", () => {
     expect(signal?.aborted).toBe(false);
     gate.resolve();
     expect((await staying).dataKey).toHaveLength(32);
+  });
+
+  test("a load outlives the request whose bytes it began with", async () => {
+    const setting = await settingOf([twoRecipients]);
+    const bytes = await setting.wrap();
+    const later = await setting.restart();
+    const gate = Promise.withResolvers<void>();
+    later.a.play(on("unwrap", async () => (await gate.promise, faults.refuse())));
+    const request = Buffer.from(bytes);
+    const leaving = scopeOf();
+    const left = reasonOf(later.broker.unwrap(later.key, decode(request), context, leaving));
+    await vi.advanceTimersByTimeAsync(0);
+    leaving.cancel();
+    await left;
+    request.fill(0);
+    gate.resolve();
+    await vi.advanceTimersByTimeAsync(0);
+    const asked = later.b.count("unwrap");
+    expect(await later.unwrap(bytes)).toHaveLength(32);
+    expect(later.b.count("unwrap")).toBe(asked);
   });
 
   test("a caller whose deadline passes is answered at once, and the load serves the next", async () => {

@@ -84,7 +84,8 @@ describe("a reload", () => {
         throw new BrokerError("REQUEST_INVALID", "no such version");
       }),
     );
-    await expect(setting.reload([keyOf({ wrapTo: [recipient("a", "another")] })])).rejects.toThrow("no such version");
+    const reloaded = setting.reload([keyOf({ wrapTo: [recipient("a", "another")] })], changedProvider());
+    await expect(reloaded).rejects.toThrow("no such version");
     expect(setting.a.open()).toBe(1);
   });
 
