@@ -1,6 +1,5 @@
-// The broker: the portable core, and the only caller of providers.
+// The broker: the portable core, and the only caller of providers. Its contract is in broker.ts.
 
-export type { Broker, CheckAnswer, KeyStatus, ProviderStatus, RecipientAnswer, Scope, Unsealed } from "./broker.ts";
+export type { Broker, Scope } from "./broker.ts";
 export { createBroker } from "./create-broker.ts";
-export type { BrokerOptions } from "./create-broker.ts";
-export type { BrokerObserver, ProviderOperation } from "./observer.ts";
+export type { BrokerObserver } from "./observer.ts";

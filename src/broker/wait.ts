@@ -18,7 +18,7 @@ export function within<T>(work: Promise<T>, scope: Scope): Promise<T> {
 }
 
 /** Why the caller's bounds ended. */
-export function endOf(signal: AbortSignal): BrokerError {
+function endOf(signal: AbortSignal): BrokerError {
   if (isBrokerError(signal.reason)) return signal.reason;
   return new BrokerError("PROVIDER_TIMEOUT", "the call ended before the provider answered", { cause: signal.reason });
 }

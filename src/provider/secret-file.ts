@@ -6,7 +6,7 @@ import { BrokerError } from "../errors/index.ts";
 import { allocate, copy, wipe } from "../secret/index.ts";
 
 /** The largest secret file, in bytes. */
-export const maxSecretBytes = 65_536;
+const maxSecretBytes = 65_536;
 
 /**
  * The file's bytes, in a buffer of its own that the caller wipes. Throws REQUEST_INVALID, naming the file, when it

@@ -37,7 +37,7 @@ export interface FaultyProvider {
   version: string;
 }
 
-export const faultySettings = z.strictObject({});
+const faultySettings = z.strictObject({});
 const reference = z.strictObject({ id: z.string() });
 
 /** An honest provider until `play` says otherwise. It "wraps" by keeping what it was given under a ticket. */
