@@ -36,11 +36,15 @@ export async function serve(options: ServeOptions): Promise<number> {
   process.on("exit", () => log.flush());
   crashOnFaults(log);
   const manager = createServiceManager(process.env);
+  const signals = listenForSignals();
   try {
     const daemon = await startDaemon({ ...options, log });
     announce(daemon, log);
-    await manager.ready(statusOf(daemon));
-    await run(daemon, manager, log);
+    signals.onReload(() => void reload(daemon, manager));
+    if (!signals.stopping()) await manager.ready(statusOf(daemon));
+    log.info("draining", { signal: await signals.stop });
+    await Promise.all([manager.stopping(), daemon.drain()]);
+    log.info("stopped");
     return 0;
   } catch (error) {
     return refused(error, log);
@@ -48,6 +52,37 @@ export async function serve(options: ServeOptions): Promise<number> {
     manager.close();
     log.flush();
   }
+}
+
+/** The process's signals, heard from the first moment: one that comes during the start counts once it is over. */
+interface Signals {
+  /** The first signal to stop. The second ends the process at once. */
+  readonly stop: Promise<string>;
+  stopping(): boolean;
+  /** Calls back for every SIGHUP, also for one that came before. */
+  onReload(listener: () => void): void;
+}
+
+function listenForSignals(): Signals {
+  const stop = Promise.withResolvers<string>();
+  let stopping = false;
+  let asked = false;
+  let reload = (): void => void (asked = true);
+  const onStop = (signal: string) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    stop.resolve(signal);
+  };
+  process.on("SIGTERM", onStop).on("SIGINT", onStop);
+  process.on("SIGHUP", () => reload());
+  return {
+    stop: stop.promise,
+    stopping: () => stopping,
+    onReload(listener) {
+      reload = listener;
+      if (asked) listener();
+    },
+  };
 }
 
 function announce(daemon: Daemon, log: Log): void {
@@ -63,26 +98,6 @@ function announce(daemon: Daemon, log: Log): void {
   if (daemon.tryIt.length === 0) return;
   process.stdout.on("error", () => undefined);
   process.stdout.write(`${daemon.tryIt.join("\n")}\n`);
-}
-
-/** Resolves when the daemon has drained. */
-function run(daemon: Daemon, manager: ServiceManager, log: Log): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let stopping = false;
-    const stop = (signal: string) => {
-      if (stopping) process.exit(1);
-      stopping = true;
-      log.info("draining", { signal });
-      void manager.stopping();
-      daemon.drain().then(() => {
-        log.info("stopped");
-        resolve();
-      }, reject);
-    };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
-    process.on("SIGHUP", () => void reload(daemon, manager));
-  });
 }
 
 async function reload(daemon: Daemon, manager: ServiceManager): Promise<void> {
