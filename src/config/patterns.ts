@@ -9,6 +9,11 @@ export function namesKey(permission: Permission): boolean {
 
 /** Whether a pattern covers a key: an exact name, `prefix/*` for all names below it at any depth, `*` for all. */
 export function covers(pattern: string, key: string): boolean {
-  if (pattern === "*") return true;
-  return pattern.endsWith("/*") ? key.startsWith(pattern.slice(0, -1)) : pattern === key;
+  return patternsCovering(key).includes(pattern);
+}
+
+/** Every pattern that covers a key: for `a/b/c` these are `*`, `a/b/c`, `a/*` and `a/b/*`. */
+export function patternsCovering(key: string): string[] {
+  const prefixes = [...key.matchAll(/\//g)].map(({ index }) => `${key.slice(0, index)}/*`);
+  return ["*", key, ...prefixes];
 }

@@ -1,6 +1,6 @@
 // Checks of rules: permissions that are of no use, and identities and keys that no rule speaks of.
 
-import { covers, namesKey } from "../patterns.ts";
+import { namesKey, patternsCovering } from "../patterns.ts";
 import type { Parts } from "../build.ts";
 import type { RuleConfiguration } from "../configuration.ts";
 import type { Path } from "../problem.ts";
@@ -51,12 +51,16 @@ function checkUnused(parts: Parts, ways: Ways, { warnings }: Faults): void {
     warnings.push({ path: ["policy"], atName: true, message: "there is no rule, so nobody may do anything" });
     return;
   }
+  const spokenOf = {
+    patterns: new Set(rules.flatMap(({ keys }) => keys)),
+    who: new Set(rules.flatMap(({ who }) => who)),
+  };
   for (const key of parts.names.keys) {
-    if (rules.some((rule) => rule.keys.some((pattern) => covers(pattern, key)))) continue;
+    if (patternsCovering(key).some((pattern) => spokenOf.patterns.has(pattern))) continue;
     warnings.push({ path: ["keys", key], atName: true, message: "no rule speaks of this key, so nobody may use it" });
   }
   for (const who of ways.keys()) {
-    if (rules.some((rule) => rule.who.includes(who))) continue;
+    if (spokenOf.who.has(who)) continue;
     const message = `no rule speaks of the identity "${who}", so it may do nothing`;
     warnings.push({ ...placeOfIdentity(parts, who), message });
   }

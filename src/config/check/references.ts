@@ -1,7 +1,7 @@
 // Checks that names which refer to something name something. They look at the document as it stands, so that a fault
 // elsewhere in an entry does not hide a misspelt name.
 
-import { covers } from "../patterns.ts";
+import { patternsCovering } from "../patterns.ts";
 import { isMap } from "../draft.ts";
 import { nearest } from "../nearest.ts";
 import type { Finding, Path } from "../problem.ts";
@@ -19,13 +19,14 @@ export function checkReferences(document: unknown, faults: Faults): void {
     identities: mapOf(raw["identities"]),
   };
   checkEmpty(raw, faults);
-  checkProviders(parts.keys, Object.keys(parts.providers), faults);
-  checkListenerNames(parts.identities, Object.keys(parts.listeners), faults);
+  checkProviders(parts.keys, new Set(Object.keys(parts.providers)), faults);
+  checkListenerNames(parts.identities, new Set(Object.keys(parts.listeners)), faults);
   const given = Object.values(parts.listeners).map((listener) => mapOf(listener)["identity"]);
-  const identities = [...Object.keys(parts.identities), ...given.filter((name) => typeof name === "string")];
+  const identities = new Set([...Object.keys(parts.identities), ...given.filter((name) => typeof name === "string")]);
+  const patterns = new Set(Object.keys(parts.keys).flatMap(patternsCovering));
   itemsOf(raw["policy"]).forEach(([rule, index]) => {
     checkWho(mapOf(rule)["who"], ["policy", index, "who"], identities, faults);
-    checkPatterns(mapOf(rule)["keys"], ["policy", index, "keys"], parts.keys, faults);
+    checkPatterns(mapOf(rule)["keys"], ["policy", index, "keys"], { keys: parts.keys, patterns }, faults);
   });
 }
 
@@ -37,63 +38,71 @@ function checkEmpty(raw: Raw, { errors }: Faults): void {
   }
 }
 
-function checkProviders(keys: Raw, known: readonly string[], { errors }: Faults): void {
+function checkProviders(keys: Raw, known: ReadonlySet<string>, { errors }: Faults): void {
   const lists = Object.entries(keys).flatMap(([key, entry]) =>
     ["wrapTo", "unwrapOnly"].map((field) => ({ list: mapOf(entry)[field], path: ["keys", key, field] })),
   );
   for (const { list, path } of lists) {
     for (const [recipient, index] of itemsOf(list)) {
       const name = mapOf(recipient)["provider"];
-      if (typeof name !== "string" || known.includes(name)) continue;
-      errors.push(unknownName([...path, index, "provider"], "provider", name, known));
+      if (typeof name !== "string" || known.has(name)) continue;
+      errors.push(unknownName([...path, index, "provider"], "provider", name, known, errors.length));
     }
   }
 }
 
-function checkListenerNames(identities: Raw, known: readonly string[], { errors }: Faults): void {
+function checkListenerNames(identities: Raw, known: ReadonlySet<string>, { errors }: Faults): void {
   for (const [identity, entry] of Object.entries(identities)) {
     const name = mapOf(entry)["listener"];
-    if (typeof name !== "string" || known.includes(name)) continue;
-    errors.push(unknownName(["identities", identity, "listener"], "listener", name, known));
+    if (typeof name !== "string" || known.has(name)) continue;
+    errors.push(unknownName(["identities", identity, "listener"], "listener", name, known, errors.length));
   }
 }
 
-function checkWho(value: unknown, path: Path, known: readonly string[], { errors }: Faults): void {
+function checkWho(value: unknown, path: Path, known: ReadonlySet<string>, { errors }: Faults): void {
   for (const [name, index] of textsOf(value)) {
-    if (!known.includes(name)) errors.push(unknownName([...path, index], "identity", name, known));
+    if (!known.has(name)) errors.push(unknownName([...path, index], "identity", name, known, errors.length));
   }
 }
 
-function checkPatterns(value: unknown, path: Path, keys: Raw, { errors }: Faults): void {
-  const names = Object.keys(keys);
+/** The keys, and every pattern that covers one of them. */
+interface Coverable {
+  readonly keys: Raw;
+  readonly patterns: ReadonlySet<string>;
+}
+
+function checkPatterns(value: unknown, path: Path, known: Coverable, { errors }: Faults): void {
+  if (known.patterns.size === 0) return;
   for (const [pattern, index] of textsOf(value)) {
-    if (names.length === 0 || pattern === "*" || names.some((name) => covers(pattern, name))) continue;
-    errors.push(withoutKey([...path, index], pattern, keys));
+    if (!known.patterns.has(pattern)) errors.push(withoutKey([...path, index], pattern, known, errors.length));
   }
 }
 
-function withoutKey(path: Path, pattern: string, keys: Raw): Finding {
-  const names = Object.keys(keys);
-  const present = names.find((name) =>
-    textsOf(mapOf(keys[name])["formerNames"]).some(([former]) => former === pattern),
-  );
+function withoutKey(path: Path, pattern: string, { keys, patterns }: Coverable, before: number): Finding {
+  const message = `no key is "${pattern}": this could never allow anything`;
+  if (before >= maxSuggestions) return { path, message };
+  const isFormer = (name: string) => textsOf(mapOf(keys[name])["formerNames"]).some(([former]) => former === pattern);
+  const present = Object.keys(keys).find(isFormer);
   if (present !== undefined) {
     return { path, message: `"${pattern}" is a former name: rules speak of present ones`, nearest: present };
   }
-  const prefixes = names.flatMap((name) => [...name.matchAll(/\//g)].map(({ index }) => `${name.slice(0, index)}/*`));
-  const message = `no key is "${pattern}": this could never allow anything`;
-  return withNearest({ path, message }, pattern, pattern.endsWith("*") ? prefixes : names);
+  const alike = [...patterns].filter((other) => other !== "*" && other.endsWith("*") === pattern.endsWith("*"));
+  return withNearest({ path, message }, pattern, new Set(alike), before);
 }
 
-function unknownName(path: Path, what: string, written: string, known: readonly string[]): Finding {
-  return withNearest({ path, message: `there is no ${what} "${written}"` }, written, known);
+function unknownName(path: Path, what: string, written: string, known: ReadonlySet<string>, before: number): Finding {
+  return withNearest({ path, message: `there is no ${what} "${written}"` }, written, known, before);
 }
 
-/** Adds the nearest name, or else all of them while they are few. */
-function withNearest(finding: Finding, written: string, known: readonly string[]): Finding {
+/** Past these many faults nobody reads the suggestions, and with many names they take long to find. */
+const maxSuggestions = 100;
+
+/** Adds the nearest name, or else all of them while they are few. `before` is how many faults there are already. */
+function withNearest(finding: Finding, written: string, known: ReadonlySet<string>, before: number): Finding {
+  if (before >= maxSuggestions) return finding;
   const near = nearest(written, known);
   if (near !== undefined) return { ...finding, nearest: near };
-  return known.length === 0 || known.length > 10 ? finding : { ...finding, expected: `one of ${known.join(", ")}` };
+  return known.size === 0 || known.size > 10 ? finding : { ...finding, expected: `one of ${[...known].join(", ")}` };
 }
 
 function mapOf(value: unknown): Raw {
