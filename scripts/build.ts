@@ -10,7 +10,10 @@ const main = join(dist, "src/main.js");
 
 function compile(): void {
   const options = ["--incremental", "--tsBuildInfoFile", "dist/.tsbuildinfo"];
-  const { status } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json", ...options], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json", ...options], {
+    cwd: root,
+    stdio: "inherit",
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
 

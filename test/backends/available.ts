@@ -28,7 +28,7 @@ export function onPath(command: string): string | undefined {
 }
 
 /** Whether a file is there and can be run. */
-export function isExecutable(path: string): boolean {
+function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

@@ -12,7 +12,7 @@ const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as con
 const dayMs = 86_400_000;
 
 /** A subject alternative name. */
-export type Name = { readonly type: "dns" | "url" | "ip"; readonly value: string };
+type Name = { readonly type: "dns" | "url" | "ip"; readonly value: string };
 
 /** PEM files of a certificate. */
 export interface CertificateFiles {
@@ -20,7 +20,7 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-export interface IssueOptions {
+interface IssueOptions {
   readonly commonName?: string;
   /** Days from now; the beginning is a day before now. */
   readonly days?: number;

@@ -16,7 +16,7 @@ export function binding(changes: Partial<Parameters<typeof bindingOf>[0]> = {}):
 }
 
 /** A signal that nobody aborts. */
-export const never = () => new AbortController().signal;
+export const never = (): AbortSignal => new AbortController().signal;
 
 async function open(harness: ConformanceHarness): Promise<Provider> {
   const { kind } = harness;
