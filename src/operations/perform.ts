@@ -3,6 +3,7 @@
 import { hash } from "node:crypto";
 import type { AuditRecord } from "../audit/audit.ts";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
+import type { Reason } from "../errors/index.ts";
 import type { Identity } from "../identity/identity.ts";
 import { wipe } from "../secret/index.ts";
 import type { Caller, Graph, Service } from "./graph.ts";
@@ -20,6 +21,18 @@ interface Progress {
 }
 
 let calls = 0;
+
+/** Refusals that say nothing of our own health: the audit has them, the log need not. */
+const callersFault: ReadonlySet<Reason> = new Set<Reason>([
+  "REQUEST_INVALID",
+  "FIELD_UNKNOWN",
+  "IDENTITY_UNKNOWN",
+  "DENIED",
+  "KEY_STOPPED",
+  "ENVELOPE_REFUSED",
+  "QUOTA",
+  "DRAINING",
+]);
 
 /**
  * Carries out one call. The answer is given only once its audit record is written; a call that reaches a provider
@@ -84,7 +97,7 @@ function identify(graph: Graph, caller: Caller): Identity {
 /** What the caller is told. Causes and faults go to the log. */
 function refusalOf(service: Service, operation: string, error: unknown): BrokerError {
   const known = isBrokerError(error);
-  if (!known || error.cause !== undefined) service.fault(operation, error);
+  if (!known || !callersFault.has(error.reason)) service.fault(operation, error);
   return known ? error : new BrokerError("INTERNAL", "the daemon failed: its log says why", { cause: error });
 }
 
