@@ -4,7 +4,7 @@ import { configurationFrom, loadConfiguration } from "../config/index.ts";
 import type { Configuration, LoadedConfiguration } from "../config/index.ts";
 import type { Facts, Service } from "../operations/index.ts";
 import { openListeners, standardServices } from "../server/index.ts";
-import type { Listeners, ListenerParts } from "../server/index.ts";
+import type { Listeners, ListenerParts, Prepared } from "../server/index.ts";
 import { createTelemetry } from "../telemetry/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import { buildGraph, closeGraph } from "./build-graph.ts";
@@ -63,10 +63,10 @@ class RunningDaemon implements Daemon {
   readonly #parts: GraphParts;
   readonly #version = packageVersion();
   readonly #startedAt = new Date();
+  readonly #monitoring: Monitoring = createMonitoring(this.#telemetry, () => this.#readiness());
   readonly #background = new Set<Promise<void>>();
   #graph!: DaemonGraph;
-  #listeners!: Listeners;
-  #monitoring!: Monitoring;
+  #listeners: Listeners | undefined;
   #configuredAt = new Date();
   #warnings: readonly string[] = [];
   #reloadError: string | undefined;
@@ -91,16 +91,10 @@ class RunningDaemon implements Daemon {
     this.#log.setLevel(configuration.log.level);
     this.#graph = await buildGraph(configuration, this.#parts);
     try {
-      if (this.#embedded !== undefined) await this.#proveEmbedded();
-      this.#listeners = await openListeners(configuration, this.#listenerParts());
-      this.#monitoring = createMonitoring(this.#telemetry, () => this.#readiness());
-      await this.#monitoring.follow(configuration.metrics).catch(async (error: unknown) => {
-        await this.#listeners.close(0);
-        throw error;
-      });
-      const { digest } = configuration;
-      await this.#graph.audit.append({ event: "start", details: { digest, version: this.#version } });
+      await this.#open(configuration);
     } catch (error) {
+      await this.#listeners?.close(0);
+      await this.#monitoring.close();
       await closeGraph(this.#graph, undefined);
       throw error;
     }
@@ -109,8 +103,15 @@ class RunningDaemon implements Daemon {
     if (this.#embedded === undefined) this.#inBackground(this.#checkKeys(this.#graph));
   }
 
+  async #open({ digest, metrics }: Configuration): Promise<void> {
+    if (this.#embedded !== undefined) await this.#proveEmbedded();
+    this.#listeners = await openListeners(this.#graph.configuration, this.#listenerParts());
+    await this.#monitoring.follow(metrics);
+    await this.#graph.audit.append({ event: "start", details: { digest, version: this.#version } });
+  }
+
   addresses(): ReadonlyMap<string, string> {
-    return new Map(this.#listeners.list().map(({ name, address }) => [name, address]));
+    return new Map(this.#listeners!.list().map(({ name, address }) => [name, address]));
   }
 
   monitoringAddress(): string | undefined {
@@ -148,7 +149,7 @@ class RunningDaemon implements Daemon {
   async #drainOnce(): Promise<void> {
     await this.#reloading;
     const { limits } = this.#graph.configuration;
-    await this.#listeners.close(limits.drainTimeoutMs);
+    await this.#listeners?.close(limits.drainTimeoutMs);
     await this.#graph.audit.append({ event: "stop" }).catch((error: unknown) => {
       this.#log.error("audit-unavailable", { error });
     });
@@ -159,7 +160,8 @@ class RunningDaemon implements Daemon {
 
   async #reloadOnce(): Promise<boolean> {
     try {
-      await this.#graph.audit.reopen();
+      // The reload may be what moves the audit off a broken disk.
+      await this.#graph.audit.reopen().catch((error: unknown) => this.#log.error("audit-unavailable", { error }));
       const loaded = await this.#load();
       await this.#swap(loaded);
       this.#reloadError = undefined;
@@ -178,17 +180,20 @@ class RunningDaemon implements Daemon {
   async #swap({ configuration }: LoadedConfiguration): Promise<void> {
     const before = this.#graph;
     const next = await buildGraph(configuration, this.#parts, before);
+    let prepared: Prepared | undefined;
     try {
-      const commit = await this.#listeners.prepare(configuration);
+      prepared = await this.#listeners!.prepare(configuration);
       await this.#monitoring.follow(configuration.metrics);
       const record = reloadRecord(before.configuration, configuration);
       await next.audit.append({ event: "configuration", details: record });
       this.#graph = next;
       this.#configuredAt = new Date();
-      commit();
+      prepared.commit();
       this.#log.setLevel(configuration.log.level);
       this.#log.info("configuration-loaded", record);
     } catch (error) {
+      await prepared?.abandon();
+      await this.#monitoring.follow(before.configuration.metrics).catch(() => undefined);
       await closeGraph(next, before);
       throw error;
     }
@@ -252,7 +257,10 @@ class RunningDaemon implements Daemon {
   }
 
   #connections() {
-    return this.#listeners.list().map((listener) => ({ listener: listener.name, connections: listener.connections() }));
+    return this.#listeners!.list().map((listener) => ({
+      listener: listener.name,
+      connections: listener.connections(),
+    }));
   }
 
   #readiness() {

@@ -13,11 +13,14 @@ export const daemonFlags = [
   "--disable-sigusr1",
 ];
 
+/** The process that has been relaunched: execve keeps the pid, and no other process has it meanwhile. */
+const relaunchedMarker = "KEYBROKER_RELAUNCHED";
+
 const reference = /\$\{([A-Za-z_][A-Za-z0-9_]{0,254})\}/g;
 
 /**
  * Called first, for `serve`. Refuses what would show memory, then replaces this process's image (the pid stays) unless
- * that has happened, or cannot. It imports next to nothing, since what it loads is thrown away.
+ * that is not needed, has happened, or cannot. It imports next to nothing, since what it loads is thrown away.
  */
 export function relaunch(args: readonly string[]): void {
   try {
@@ -33,7 +36,9 @@ function prepareProcess(args: readonly string[]): void {
   requireNode(process.versions.node);
   refuseOpeners(process.execArgv, process.env["NODE_OPTIONS"]);
   forbidCores();
-  if (!daemonFlags.every((flag) => process.execArgv.includes(flag)) && canReplace()) replace(args);
+  const names = secretVariables(args, process.env);
+  const exposed = names.some((name) => process.env[name] !== undefined);
+  if ((exposed || !hasDaemonFlags()) && canReplace()) replace(names);
 }
 
 /** The variables whose values a configuration refers to, and the embedded default's. Exported for tests. */
@@ -43,19 +48,25 @@ export function secretVariables(args: readonly string[], environment: NodeJS.Pro
   return [...new Set(["KEYBROKER_MASTER_KEY", ...named])];
 }
 
+/** Whether the process was started with what it needs. */
+export function hasDaemonFlags(): boolean {
+  return daemonFlags.every((flag) => process.execArgv.includes(flag));
+}
+
+/** Not twice: a variable that could not be handed over the first time stays where it is. */
 function canReplace(): boolean {
-  return typeof process.execve === "function" && process.platform !== "win32";
+  return typeof process.execve === "function" && process.env[relaunchedMarker] !== String(process.pid);
 }
 
 /** Does not return, but where the system refuses: then this process goes on as it is. */
-function replace(args: readonly string[]): void {
-  const names = secretVariables(args, process.env);
+function replace(names: readonly string[]): void {
   const environment = { ...process.env };
   const marker = packVariables(names, environment);
   if (marker !== undefined) {
     environment[handoverMarker] = marker;
     for (const name of names) delete environment[name];
   }
+  environment[relaunchedMarker] = String(process.pid);
   const flags = [...new Set([...process.execArgv, ...daemonFlags])];
   try {
     process.execve!(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)], environment);

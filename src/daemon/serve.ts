@@ -10,7 +10,7 @@ import type { Log } from "../telemetry/index.ts";
 import { startDaemon } from "./daemon.ts";
 import type { Daemon } from "./daemon.ts";
 import { takeOver } from "./handover.ts";
-import { daemonFlags } from "./relaunch.ts";
+import { hasDaemonFlags } from "./relaunch.ts";
 import { SelfCheckError } from "./self-check.ts";
 import { StartError } from "./start-error.ts";
 import { createServiceManager } from "./systemd.ts";
@@ -91,7 +91,7 @@ function announce(daemon: Daemon, log: Log): void {
   if (monitoring !== undefined) log.info("monitoring", { address: monitoring });
   const { version, warnings } = daemon.facts();
   if (daemon.tryIt.length > 0) for (const message of warnings) log.warn("development-key", { message });
-  if (!daemonFlags.every((flag) => process.execArgv.includes(flag))) {
+  if (!hasDaemonFlags()) {
     log.warn("not-relaunched", { message: "this system has no execve: memory is not bounded as tightly" });
   }
   log.info("ready", { version, process: process.pid });

@@ -6,7 +6,7 @@ export function tryItLines(socket: string, key: string): string[] {
     `export KEYBROKER_ADDRESS=${quoted(`unix:${socket}`)}`,
     `printf 'my backup password' | npx keybroker wrap --key ${key} --context host=web1 > password.kb`,
     `npx keybroker inspect < password.kb`,
-    `npx keybroker unwrap --key ${key} --context host=web1 < password.kb | cat`,
+    `npx keybroker unwrap --key ${key} --context host=web1 < password.kb | cat; echo`,
     `npx keybroker keys list`,
   ];
 }

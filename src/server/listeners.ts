@@ -8,13 +8,18 @@ import { openListener } from "./listener.ts";
 /** The listeners in force. */
 export interface Listeners {
   list(): readonly Listener[];
-  /**
-   * Binds what a new configuration adds; throws ListenError, with nothing changed, when one cannot be bound. The
-   * answer puts the new configuration in force: new settings for kept addresses, and the rest closed.
-   */
-  prepare(configuration: Configuration): Promise<() => void>;
+  /** Binds what a new configuration adds; throws ListenError, with nothing changed, when one cannot be bound. */
+  prepare(configuration: Configuration): Promise<Prepared>;
   /** Unbinds all at once and ends their connections within `graceMs`. */
   close(graceMs: number): Promise<void>;
+}
+
+/** A configuration's listeners, bound and not yet in force: their calls are answered under the old one. */
+export interface Prepared {
+  /** Puts them in force: new settings for kept addresses, and the rest closed. */
+  commit(): void;
+  /** Closes what was bound. */
+  abandon(): Promise<void>;
 }
 
 /** Opens every listener, or none. Throws ListenError. */
@@ -27,7 +32,7 @@ export async function openListeners(configuration: Configuration, parts: Listene
       const wanted = new Map([...next.listeners.values()].map((listener) => [addressOf(listener), listener]));
       const added = [...wanted.values()].filter((listener) => !open.has(addressOf(listener)));
       const opened = await openAll(added, next, parts);
-      return () => {
+      const commit = () => {
         for (const [address, listener] of open) {
           const settings = wanted.get(address);
           if (settings !== undefined) listener.update(settings, next);
@@ -35,9 +40,10 @@ export async function openListeners(configuration: Configuration, parts: Listene
         }
         for (const [address, listener] of opened) open.set(address, listener);
       };
+      return { commit, abandon: () => closeAll(opened, 0) };
     },
     async close(graceMs) {
-      await Promise.all([...[...open.values()].map((listener) => listener.close(graceMs)), ...leaving]);
+      await Promise.all([closeAll(open, graceMs), ...leaving]);
       open.clear();
     },
   };
@@ -52,6 +58,10 @@ function leave(open: Map<string, Listener>, address: string, leaving: Set<Promis
   leaving.add(closing);
 }
 
+async function closeAll(listeners: ReadonlyMap<string, Listener>, graceMs: number): Promise<void> {
+  await Promise.all([...listeners.values()].map((listener) => listener.close(graceMs)));
+}
+
 async function openAll(
   listeners: readonly ListenerConfiguration[],
   configuration: Configuration,
@@ -63,7 +73,7 @@ async function openAll(
       open.set(addressOf(listener), await openListener(listener, configuration, parts));
     }
   } catch (error) {
-    await Promise.all([...open.values()].map((listener) => listener.close(0)));
+    await closeAll(open, 0);
     throw error;
   }
   return open;

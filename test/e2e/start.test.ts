@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createClient } from "../../src/client/index.ts";
 import type { Client } from "../../src/client/index.ts";
-import { daemonFolder, spawnDaemon, startDaemon } from "../backends/daemon.ts";
+import { daemonFolder, program, spawnDaemon, startDaemon } from "../backends/daemon.ts";
 import type { Daemon, DaemonOptions } from "../backends/daemon.ts";
 import { until } from "../backends/until.ts";
 
@@ -103,6 +103,13 @@ describe.runIf(process.platform === "linux")("its process", () => {
     expect(running.stderr()).not.toContain("development");
     expect(readdirSync(state()).sort()).toEqual(["audit", "keybroker.sock", "keybroker.sock.pid"]);
     expect(readdirSync("/dev/shm").filter((name) => name.startsWith(".keybroker"))).toEqual([]);
+  });
+
+  test("has it not either when the daemon's flags were given by hand", async () => {
+    const command = [process.execPath, "--max-semi-space-size=2", "--disable-sigusr1", program];
+    const { pid, address } = await start({ command, env: { KEYBROKER_MASTER_KEY: masterKey } });
+    await client(address).wrap({ key: "default", plaintext });
+    expect(proc(pid, "environ")).not.toContain(masterKey);
   });
 
   test("takes a configuration's variables out of its environment too, secrets and texts", async () => {

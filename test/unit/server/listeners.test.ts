@@ -125,6 +125,15 @@ describe("a reload", () => {
     expect(listeners.list().map(({ name }) => name)).toContain("renamed");
   });
 
+  test("that is abandoned gives back what it bound", async () => {
+    const three = unixListener(path("three.sock"), { name: "three" });
+    const prepared = await listeners.prepare(configurationOf([three]));
+    expect(existsSync(path("three.sock"))).toBe(true);
+    await prepared.abandon();
+    expect(existsSync(path("three.sock"))).toBe(false);
+    expect(await client("one.sock").who()).toBe("local");
+  });
+
   test("that cannot bind changes nothing", async () => {
     const occupied = await setting.open(configurationOf([unixListener(path("taken.sock"), { name: "other" })]));
     const wanted = [

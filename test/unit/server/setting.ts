@@ -105,9 +105,9 @@ export class Setting {
   }
 
   async reload(listeners: Listeners, configuration: Configuration): Promise<void> {
-    const commit = await listeners.prepare(configuration);
+    const prepared = await listeners.prepare(configuration);
     this.graph = graphOf(configuration);
-    commit();
+    prepared.commit();
   }
 }
 
