@@ -39,7 +39,7 @@ export function takeOver(receive: (name: string, bytes: Buffer) => void): void {
  * Takes the variables of `packVariables` out of descriptor 0, overwrites the file with zeros and puts /dev/null in its
  * place. `receive` gets bytes that are wiped when it returns.
  */
-export function unpackVariables(marker: string, receive: (name: string, bytes: Buffer) => void): void {
+function unpackVariables(marker: string, receive: (name: string, bytes: Buffer) => void): void {
   const { dev, ino, size, nlink } = fstatSync(0);
   if (`${dev}:${ino}` !== marker || nlink !== 0) return;
   const bytes = allocate(size);

@@ -6,7 +6,7 @@ import { StartError } from "./start-error.ts";
 import { forbidCores, refuseOpeners, requireNode } from "./hardening.ts";
 
 /** What the process must be started with, since V8 reads it only then, and node only there. */
-export const daemonFlags = [
+const daemonFlags = [
   // Half the memory under load, for a few per cent of throughput.
   "--max-semi-space-size=2",
   // SIGUSR1 would open the inspector.

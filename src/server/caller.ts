@@ -15,7 +15,7 @@ export function socketCaller(listener: string): Caller {
 }
 
 /** What a connection that proves nobody, or is already gone, gets. */
-export function nobody(listener: string): Caller {
+function nobody(listener: string): Caller {
   return { listener, identity: () => undefined };
 }
 

@@ -2,7 +2,7 @@
 
 export type { ListenerEvents } from "./address.ts";
 export { ListenError } from "./listen-error.ts";
-export type { Listener, ListenerParts } from "./listener.ts";
+export type { ListenerParts } from "./listener.ts";
 export { openListeners } from "./listeners.ts";
 export type { Listeners, Prepared } from "./listeners.ts";
 export { openObservatory } from "./observatory.ts";

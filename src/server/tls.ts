@@ -64,11 +64,6 @@ export function withCredentials<T>(
   }
 }
 
-/** The certificate alone, for logs and metrics: when it ends. */
-export function certificateEnd(cert: Buffer): Date {
-  return new X509Certificate(cert).validToDate;
-}
-
 function authoritiesOf(listener: TcpListenerConfiguration, configuration: Configuration): Buffer[] {
   const files = [...configuration.identities.values()]
     .filter((one) => one.listener === listener.name)

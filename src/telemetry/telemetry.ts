@@ -5,7 +5,7 @@ import { createFamily, count } from "./series.ts";
 import type { Family, Series } from "./series.ts";
 
 /** Connections of a listener now. */
-export interface ConnectionCount {
+interface ConnectionCount {
   readonly listener: string;
   readonly connections: number;
 }

@@ -17,7 +17,7 @@ import type { Graph, Service } from "../../../src/operations/index.ts";
 import { openListeners } from "../../../src/server/index.ts";
 import type { ListenerEvents, ListenerParts, Listeners } from "../../../src/server/index.ts";
 
-export const same = (bytes: Buffer) => bytes;
+const same = (bytes: Buffer) => bytes;
 
 /** A folder of the test's own, short enough for sockets. */
 export function testFolder(): { readonly folder: string; remove(): void } {
@@ -25,7 +25,7 @@ export function testFolder(): { readonly folder: string; remove(): void } {
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-export const limits: Configuration["limits"] = {
+const limits: Configuration["limits"] = {
   callTimeoutMs: 10_000,
   drainTimeoutMs: 2_000,
   idleTimeoutMs: 60_000,
