@@ -7,11 +7,11 @@ import { parseArgs } from "node:util";
 import { buildGo } from "../backends/go-module.ts";
 import { measure, type Duration, type Sample } from "./load.ts";
 import { memoryMb } from "./proc.ts";
-import { measurePeers } from "./peers.ts";
+import { measurePeers } from "./peers/index.ts";
 import { rows, type Row } from "./rows.ts";
 import { measureStarts } from "./start-up.ts";
 import { startBare, startOurs, type Subject } from "./subjects.ts";
-import { head, median, tableRow, type Pairs } from "./table.ts";
+import { head, median, peerTable, tableRow, type Pairs } from "./table.ts";
 
 const { values } = parseArgs({
   options: {
@@ -68,7 +68,7 @@ async function main(): Promise<void> {
   } finally {
     await Promise.all([servers.ours.stop(), servers.bare.stop()]);
   }
-  await measurePeers(generator, duration);
+  console.log(`\n${peerTable(await measurePeers(generator, duration))}`);
 }
 
 await main();

@@ -46,28 +46,25 @@ function output(command: string, args: readonly string[], timeoutMs: number): Pr
   });
 }
 
-function command(
-  generator: string,
-  load: Load,
-  { target, pid }: Subject,
-  { warmupMs, measuredMs }: Duration,
-): string[] {
-  if (load.mode === "client") {
-    const script = join(import.meta.dirname, "client-load.ts");
-    const library = join(program, "../client/index.js");
-    return [process.execPath, script, library, target, `${pid}`, `${load.inFlight}`, `${warmupMs}`, `${measuredMs}`];
-  }
-  const flags = { mode: load.mode, target, pid, "in-flight": load.inFlight, connections: load.connections };
-  const times = { frame: load.frame ?? 1, warmup: `${warmupMs}ms`, duration: `${measuredMs}ms` };
-  return [generator, ...Object.entries({ ...flags, ...times }).map(([name, value]) => `-${name}=${value}`)];
+function clientCommand({ inFlight }: Load, { target, pid }: Subject, duration: Duration): string[] {
+  const script = join(import.meta.dirname, "client-load.ts");
+  const library = join(program, "../client/index.js");
+  const numbers = [pid, inFlight, duration.warmupMs, duration.measuredMs].map(String);
+  return [process.execPath, script, library, target, ...numbers];
 }
 
-/** Runs the load and reads what it printed. */
-export async function measure(generator: string, load: Load, subject: Subject, duration: Duration): Promise<Sample> {
-  const [file, ...args] = command(generator, load, subject, duration);
-  const text = await output(file!, args, duration.warmupMs + duration.measuredMs + 30_000);
-  const printed = JSON.parse(text) as Printed;
-  if (printed.ops === 0) throw new Error(`${load.mode}: no operation was done`);
+function generatorCommand(generator: string, load: Load, { target, pid }: Subject): string[] {
+  const flags = { mode: load.mode, target, pid, "in-flight": load.inFlight, connections: load.connections };
+  return [
+    generator,
+    ...Object.entries({ ...flags, frame: load.frame ?? 1 }).map(([name, value]) => `-${name}=${value}`),
+  ];
+}
+
+async function read(command: readonly string[], { warmupMs, measuredMs }: Duration): Promise<Sample> {
+  const [file, ...args] = command;
+  const printed = JSON.parse(await output(file!, args, warmupMs + measuredMs + 30_000)) as Printed;
+  if (printed.ops === 0) throw new Error(`${command.join(" ")}: no operation was done`);
   return {
     opsPerSecond: printed.ops / printed.seconds,
     p50Ms: printed.p50Ms,
@@ -75,4 +72,16 @@ export async function measure(generator: string, load: Load, subject: Subject, d
     serverCpuMicrosPerOp: (printed.serverCpuSeconds * 1e6) / printed.ops,
     clientCpuMicrosPerOp: (printed.clientCpuSeconds * 1e6) / printed.ops,
   };
+}
+
+/** Runs the generator with these options and reads what it printed. */
+export function measureCommand(command: readonly string[], duration: Duration): Promise<Sample> {
+  const times = [`-warmup=${duration.warmupMs}ms`, `-duration=${duration.measuredMs}ms`];
+  return read([...command, ...times], duration);
+}
+
+/** Runs the load and reads what it measured. */
+export function measure(generator: string, load: Load, subject: Subject, duration: Duration): Promise<Sample> {
+  if (load.mode === "client") return read(clientCommand(load, subject, duration), duration);
+  return measureCommand(generatorCommand(generator, load, subject), duration);
 }

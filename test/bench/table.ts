@@ -1,6 +1,7 @@
 // Medians and the markdown table.
 
 import type { Sample } from "./load.ts";
+import type { PeerSamples } from "./peers/index.ts";
 
 /** The middle value; of two middle ones, the lower. */
 export function median(values: readonly number[]): number {
@@ -45,4 +46,20 @@ export function tableRow(pairs: Pairs): string {
     ...comparison(pairs),
   ];
   return `| ${cells.join(" | ")} |`;
+}
+
+/** The peers' table; empty when none was measured. */
+export function peerTable(peers: readonly PeerSamples[]): string {
+  if (peers.length === 0) return "";
+  const row = ({ description, one, many, loadedMb }: PeerSamples) =>
+    `| ${[
+      description,
+      one.p50Ms.toFixed(3),
+      thousands(many.opsPerSecond),
+      many.p99Ms.toFixed(2),
+      many.serverCpuMicrosPerOp.toFixed(1),
+      loadedMb.toFixed(0),
+    ].join(" | ")} |`;
+  const title = "| peer | p50 ms, one at a time | ops/s, 32 in flight | p99 ms | server CPU µs/op | loaded MB |";
+  return [title, "|---|---|---|---|---|---|", ...peers.map(row)].join("\n");
 }

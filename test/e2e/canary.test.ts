@@ -3,13 +3,13 @@
 
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type * as Library from "../../src/client/index.ts";
 import { available, onPath } from "../backends/available.ts";
 import { findCanaries, type Canary } from "../backends/canary.ts";
 import { daemonFolder, program, startDaemon, type Daemon } from "../backends/daemon.ts";
+import { freePort } from "../backends/free-port.ts";
 import { gcore } from "../backends/gcore.ts";
 import { keybroker, run } from "../backends/keybroker.ts";
 import { configuration, masterKeyFile } from "../backends/master-keys.ts";
@@ -35,15 +35,6 @@ let metricsUrl: string;
 
 /** What the daemon's folder holds beside the master key's file and the envelopes that the test writes. */
 const own = new Set(["key-2", "data.kb", "state"]);
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}
 
 async function failing(call: Promise<unknown>): Promise<void> {
   const error = await call.then(

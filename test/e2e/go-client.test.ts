@@ -1,25 +1,15 @@
 // A client generated for Go from the published proto, over a unix socket and over mutual TLS.
 
 import { rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAuthority, type Authority, type CertificateFiles } from "../backends/certificates.ts";
 import { daemonFolder, startDaemon, type Daemon } from "../backends/daemon.ts";
 import { buildGo } from "../backends/go-module.ts";
+import { freePort } from "../backends/free-port.ts";
 import { run, type Ran } from "../backends/keybroker.ts";
 import { masterKeyFile } from "../backends/master-keys.ts";
 
 const client = buildGo("client");
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}
 
 describe.skipIf(!client)("a client generated for Go", () => {
   const folder = daemonFolder();

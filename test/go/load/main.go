@@ -25,6 +25,12 @@ type options struct {
 	inFlight    int
 	connections int
 	frame       int
+	body        string
+	header      string
+	expect      string
+	ca          string
+	cert        string
+	certKey     string
 	warmup      time.Duration
 	duration    time.Duration
 }
@@ -72,12 +78,18 @@ func check(err error) {
 func parse() options {
 	var o options
 	flag.StringVar(&o.target, "target", "", "unix:PATH or HOST:PORT")
-	flag.StringVar(&o.mode, "mode", "unary", "unary, session, batch, bare-unary or bare-stream")
-	flag.StringVar(&o.key, "key", "default", "the key to wrap under")
+	flag.StringVar(&o.mode, "mode", "unary", "unary, session, batch, bare-unary, bare-stream, sops, http, or age-identity")
+	flag.StringVar(&o.key, "key", "default", "the key to wrap under; for sops an age recipient")
 	flag.IntVar(&o.pid, "pid", 0, "the server's process, whose CPU time is read")
 	flag.IntVar(&o.inFlight, "in-flight", 1, "requests or frames in flight, in all")
 	flag.IntVar(&o.connections, "connections", 1, "connections they are spread over")
 	flag.IntVar(&o.frame, "frame", 1, "calls in a Session's frame or a Batch")
+	flag.StringVar(&o.body, "body", "", "http: what is posted")
+	flag.StringVar(&o.header, "header", "", "http: a header, NAME: VALUE")
+	flag.StringVar(&o.expect, "expect", "", "http: what the answer must contain")
+	flag.StringVar(&o.ca, "ca", "", "http: a PEM file, for mutual TLS")
+	flag.StringVar(&o.cert, "cert", "", "http: our certificate")
+	flag.StringVar(&o.certKey, "cert-key", "", "http: its private key")
 	flag.DurationVar(&o.warmup, "warmup", time.Second, "time before the measurement")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "time measured")
 	flag.Parse()
@@ -93,25 +105,38 @@ var drivers = map[string]driver{
 	"batch":       driveBatch,
 	"bare-unary":  driveBareUnary,
 	"bare-stream": driveBareStream,
+	"sops":        driveSops,
 }
 
 func main() {
 	o := parse()
-	drive, known := drivers[o.mode]
-	if !known {
-		fail(fmt.Errorf("no mode %q", o.mode))
+	if o.mode == "age-identity" {
+		makeAgeIdentity(o.target)
+		return
 	}
 	var counting, stopping atomic.Bool
 	var running sync.WaitGroup
 	workers := make([]*worker, o.connections)
 	for i := range workers {
-		connection, err := grpc.NewClient(o.target, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		check(err)
 		w := &worker{counting: &counting, stopping: &stopping}
 		workers[i] = w
-		running.Go(func() { drive(connection, w, o, share(o.inFlight, o.connections, i)) })
+		running.Go(work(o, w, i))
 	}
 	report(measure(o, workers, &counting, &stopping, &running))
+}
+
+// The work of the i-th connection; HTTP keeps connections of its own.
+func work(o options, w *worker, i int) func() {
+	if o.mode == "http" {
+		return func() { driveHTTP(o, w) }
+	}
+	drive, known := drivers[o.mode]
+	if !known {
+		fail(fmt.Errorf("no mode %q", o.mode))
+	}
+	connection, err := grpc.NewClient(o.target, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	check(err)
+	return func() { drive(connection, w, o, share(o.inFlight, o.connections, i)) }
 }
 
 // The i-th connection's part of what is in flight.
