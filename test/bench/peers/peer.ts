@@ -6,7 +6,7 @@ import type { Child } from "../../backends/process.ts";
 export type Launch = (command: readonly string[], env: NodeJS.ProcessEnv) => Child;
 
 /** Where a peer is started. */
-export interface Place {
+interface Place {
   /** Its program. */
   readonly path: string;
   /** A folder for its files. */
@@ -17,7 +17,7 @@ export interface Place {
 }
 
 /** A running one. */
-export interface Peer {
+interface Peer {
   readonly process: Child;
   /** The generator's options for decrypting a 32-byte data key, besides how many are in flight. */
   readonly load: readonly string[];
