@@ -139,8 +139,8 @@ function brokerOf(parts: Parts, observer: BrokerObserver): Broker {
 
   return {
     key: (name) => names.get(name),
-    wrap: async (key, dataKey, contextHash, scope) => await wrap(find(key), sealing, dataKey, contextHash, scope),
-    unwrap: async (key, envelope, contextHash, scope) => await unwrap(find(key), opening, envelope, contextHash, scope),
+    wrap: (key, dataKey, contextHash, scope) => wrap(find(key), sealing, dataKey, contextHash, scope),
+    unwrap: (key, envelope, contextHash, scope) => unwrap(find(key), opening, envelope, contextHash, scope),
     rewrap,
     check: async (key, envelope, contextHash, deep, scope) =>
       await (deep ? checkDeep : check)(find(key), opening, envelope, contextHash, scope),

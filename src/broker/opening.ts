@@ -4,7 +4,7 @@ import { openFor } from "../envelope/index.ts";
 import type { Envelope } from "../envelope/index.ts";
 import type { BrokerError } from "../errors/index.ts";
 import { copy } from "../secret/index.ts";
-import type { Scope, Unsealed } from "./broker.ts";
+import type { Scope, Soon, Unsealed } from "./broker.ts";
 import { asProviderFailure } from "./failures.ts";
 import { isOutdated, judge, listedRecipients } from "./judge.ts";
 import type { Judgement, Realms } from "./judge.ts";
@@ -29,7 +29,7 @@ export function unwrap(
   envelope: Envelope,
   contextHash: Uint8Array,
   scope: Scope,
-): Unsealed | Promise<Unsealed> {
+): Soon<Unsealed> {
   const cached = key.state.cache.find(envelope);
   if (cached) return unseal(cached, envelope, contextHash);
   return load(key, setting, envelope, scope).then((opening) => unseal(opening, envelope, contextHash));

@@ -2,7 +2,7 @@
 
 import { seal } from "../envelope/index.ts";
 import type { SealingBranch } from "../envelope/index.ts";
-import type { Scope } from "./broker.ts";
+import type { Scope, Soon } from "./broker.ts";
 import { allowsGrace } from "./branch-keys.ts";
 import type { MadeBranch } from "./branch-keys.ts";
 import { asProviderFailure } from "./failures.ts";
@@ -19,15 +19,16 @@ export interface SealingSetting {
 }
 
 /** Seals a data key: at once under a branch key that is fit, else under a new one. The caller still owns `dataKey`. */
-export async function wrap(
+export function wrap(
   key: Key,
   setting: SealingSetting,
   dataKey: Uint8Array,
   contextHash: Uint8Array,
   scope: Scope,
-): Promise<Uint8Array> {
-  const branch = key.state.branches.reserve(performance.now()) ?? (await reserve(key, setting, scope));
-  return seal(branch, dataKey, contextHash);
+): Soon<Uint8Array> {
+  const branch = key.state.branches.reserve(performance.now());
+  if (branch) return seal(branch, dataKey, contextHash);
+  return reserve(key, setting, scope).then((made) => seal(made, dataKey, contextHash));
 }
 
 async function reserve(key: Key, setting: SealingSetting, scope: Scope): Promise<SealingBranch> {

@@ -1,5 +1,6 @@
 // What every operation is to `perform`: how to read a request, whom to let, what to do.
 
+import type { Soon } from "../broker/broker.ts";
 import type { KeyConfiguration, Permission } from "../config/configuration.ts";
 import type { Context, Envelope } from "../envelope/types.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -36,7 +37,7 @@ export interface Operation<Request, Response, S extends Subject = Subject, Permi
   /** Finds what the identity may act on. Throws DENIED. */
   authorise(graph: Graph, identity: Identity, subject: S): Permitted;
   /** Does it. The response's `plaintext`, if it has one, is wiped by whoever sends it. */
-  act(work: Work<Request, S>, permitted: Permitted): Promise<Response> | Response;
+  act(work: Work<Request, S>, permitted: Permitted): Soon<Response>;
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { hash } from "node:crypto";
 import type { AuditRecord } from "../audit/audit.ts";
+import type { Soon } from "../broker/broker.ts";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
 import type { Reason } from "../errors/index.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -54,7 +55,8 @@ export async function perform<Request, Response extends object, S extends Subjec
   let response: Response | undefined;
   let failure: BrokerError | undefined;
   try {
-    response = await proceed(graph, caller, operation, request, progress, scope);
+    const acting = proceed(graph, caller, operation, request, progress, scope);
+    response = acting instanceof Promise ? await acting : acting;
   } catch (error) {
     failure = refusalOf(service, operation.name, error);
   }
@@ -79,7 +81,7 @@ function proceed<Request, Response, S extends Subject, Permitted>(
   request: Request,
   progress: Progress,
   scope: CallScope,
-): Promise<Response> | Response {
+): Soon<Response> {
   const identity = (progress.identity = identify(graph, caller));
   const subject = operation.read(request);
   progress.subject = subject;

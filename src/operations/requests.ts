@@ -41,8 +41,8 @@ export function readEnvelope(request: { envelope: Uint8Array; key?: string }): E
 
 /** Reads an envelope and its context. */
 export function readOpening(request: { envelope: Uint8Array; key: string; context: Context }): OpeningSubject {
-  const subject = readEnvelope(request);
-  return { ...subject, context: request.context, contextHash: contextHash(request.context) };
+  const { keyName, envelope, envelopeBytes } = readEnvelope(request);
+  return { keyName, envelope, envelopeBytes, context: request.context, contextHash: contextHash(request.context) };
 }
 
 /** Refuses a data key that is empty or over 64 KiB. */

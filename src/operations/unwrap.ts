@@ -5,6 +5,7 @@ import { onKey } from "./operation.ts";
 import type { Operation } from "./operation.ts";
 import { checkNamedKey, readOpening } from "./requests.ts";
 import type { OpeningSubject } from "./requests.ts";
+import { after } from "./soon.ts";
 
 export interface UnwrapRequest {
   readonly envelope: Uint8Array;
@@ -23,9 +24,9 @@ export const unwrap: Operation<UnwrapRequest, UnwrapResponse, OpeningSubject> = 
   name: "unwrap",
   read: readOpening,
   authorise: onKey("unwrap"),
-  async act({ graph, request, subject, scope }, key) {
+  act({ graph, request, subject, scope }, key) {
     checkNamedKey(graph, key, request.key);
-    const unsealed = await graph.broker.unwrap(key, subject.envelope, subject.contextHash, scope);
-    return { plaintext: unsealed.dataKey, key: key.name, rewrapDue: unsealed.rewrapDue };
+    const unsealed = graph.broker.unwrap(key, subject.envelope, subject.contextHash, scope);
+    return after(unsealed, ({ dataKey, rewrapDue }) => ({ plaintext: dataKey, key: key.name, rewrapDue }));
   },
 };

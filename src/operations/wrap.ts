@@ -5,6 +5,7 @@ import { onKey } from "./operation.ts";
 import type { Operation } from "./operation.ts";
 import { checkDataKey, checkRequiredContext, readKeyed } from "./requests.ts";
 import type { KeyedSubject } from "./requests.ts";
+import { after } from "./soon.ts";
 
 export interface WrapRequest {
   readonly key: string;
@@ -23,8 +24,9 @@ export const wrap: Operation<WrapRequest, WrapResponse, KeyedSubject> = {
     return readKeyed(request);
   },
   authorise: onKey("wrap"),
-  async act({ graph, request, subject, scope }, key) {
+  act({ graph, request, subject, scope }, key) {
     checkRequiredContext(key, subject.context);
-    return { envelope: await graph.broker.wrap(key, request.plaintext, subject.contextHash, scope) };
+    const sealed = graph.broker.wrap(key, request.plaintext, subject.contextHash, scope);
+    return after(sealed, (envelope) => ({ envelope }));
   },
 };

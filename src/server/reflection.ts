@@ -1,10 +1,11 @@
 // grpc.reflection: what grpcurl asks, answered from the descriptors that are compiled in.
 
 import type * as Reflection from "@grpc/reflection";
-import type * as HealthCheck from "grpc-health-check";
 import { toBinary } from "@bufbuild/protobuf";
 import type { DescFile, DescService } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { file_google_rpc_error_details } from "../proto/google/rpc/error_details_pb.ts";
+import { file_grpc_health_v1_health } from "../proto/grpc/health/v1/health_pb.ts";
 import type { Door } from "./grpc/index.ts";
 import { capture, lazyService, requirePackage } from "./lazy-service.ts";
 
@@ -12,11 +13,15 @@ const outlines = ["v1", "v1alpha"].map(
   (version) => ({ path: `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`, kind: "bidi" }) as const,
 );
 
-/** Reflection over the given services, health among them. */
+/** What no service's file imports: health, and the details that errors carry. */
+const beside = [file_grpc_health_v1_health, file_google_rpc_error_details];
+
+/** Reflection over the given services, health and the details of errors. */
 export function reflection(services: readonly DescService[]): Door {
   return lazyService(outlines, () => {
     const { ReflectionService } = requirePackage<typeof Reflection>("@grpc/reflection");
-    const known = { keybroker: { fileDescriptorProtos: encoded(services.map(({ file }) => file)) }, ...healthFiles() };
+    const files = [...services.map(({ file }) => file), ...beside];
+    const known = { keybroker: { fileDescriptorProtos: encoded(files) } };
     const service = new ReflectionService(known as never);
     return capture((server) => service.addToServer(server));
   });
@@ -32,11 +37,4 @@ function encoded(files: readonly DescFile[]): Buffer[] {
   };
   files.forEach(add);
   return [...all.values()].map(({ proto }) => Buffer.from(toBinary(FileDescriptorProtoSchema, proto)));
-}
-
-function healthFiles(): object {
-  const { service } = requirePackage<typeof HealthCheck>("grpc-health-check");
-  return Object.fromEntries(
-    Object.entries(service).map(([name, method]) => [name, (method as { requestType?: object }).requestType]),
-  );
 }

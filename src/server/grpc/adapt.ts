@@ -1,6 +1,12 @@
 // The one place between grpc-js's callbacks and async functions: bytes in, bytes out, errors as a status.
 
-import type { handleUnaryCall, MethodDefinition, ServerUnaryCall, ServiceDefinition } from "@grpc/grpc-js";
+import type {
+  handleUnaryCall,
+  MethodDefinition,
+  ServerUnaryCall,
+  ServiceDefinition,
+  ServiceError,
+} from "@grpc/grpc-js";
 import { toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, DescService } from "@bufbuild/protobuf";
 import { BrokerError } from "../../errors/index.ts";
@@ -67,12 +73,14 @@ export function respond(
   answer: (call: ServerUnaryCall<Buffer, Uint8Array>) => Promise<Uint8Array>,
 ): handleUnaryCall<Buffer, Uint8Array> {
   return (call, callback) => {
-    answer(call)
-      .then(
-        (bytes) => callback(null, bytes),
-        (error: unknown) => callback(serviceError(error)),
-      )
-      .finally(() => wipe(call.request));
+    const settle = (failure: ServiceError | null, bytes?: Uint8Array) => {
+      wipe(call.request);
+      callback(failure, bytes);
+    };
+    answer(call).then(
+      (bytes) => settle(null, bytes),
+      (error: unknown) => settle(serviceError(error)),
+    );
   };
 }
 

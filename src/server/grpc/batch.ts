@@ -5,18 +5,16 @@ import type { Service } from "../../operations/index.ts";
 import { BatchRequestSchema } from "../../proto/keybroker/v1/key_service_pb.ts";
 import { boundsOf, refuseWhenDraining, respond } from "./adapt.ts";
 import type { CallerOf } from "./adapt.ts";
-import { checkFrame, resultOf } from "./calls.ts";
+import { admitFrame, resultOf } from "./calls.ts";
 import { decodeRequest } from "./decode.ts";
 import { encodeBatch } from "./frame.ts";
-
-const noneInFlight = new Set<bigint>();
 
 /** The handler of KeyService.Batch. */
 export function batch(service: Service, callerOf: CallerOf): handleUnaryCall<Buffer, Uint8Array> {
   return respond(async (call) => {
     refuseWhenDraining(service);
     const { calls } = decodeRequest(BatchRequestSchema, call.request);
-    checkFrame(calls, noneInFlight);
+    admitFrame(calls, new Set());
     const graph = service.graph();
     const caller = callerOf(call);
     const bounds = boundsOf(call);

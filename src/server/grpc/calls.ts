@@ -1,7 +1,6 @@
 // Calls inside a Batch or a Session: one Call in, one Result out, whatever happens.
 
 import { create } from "@bufbuild/protobuf";
-import type { Message } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { BrokerError, isBrokerError } from "../../errors/index.ts";
 import { perform } from "../../operations/index.ts";
@@ -11,7 +10,7 @@ import { StatusSchema } from "../../proto/google/rpc/status_pb.ts";
 import { wipe } from "../../secret/index.ts";
 import { refuseUnknown } from "./decode.ts";
 import { rpcs } from "./rpc.ts";
-import type { Rpc } from "./rpc.ts";
+import type { Rpc, RpcName } from "./rpc.ts";
 import { rpcStatus } from "./status.ts";
 
 const maxCalls = 1000;
@@ -24,52 +23,44 @@ export async function resultOf(
   call: Call,
   bounds: Bounds,
 ): Promise<Result> {
+  const { value: request } = call.operation;
+  let result: Result["result"];
   try {
-    return {
-      $typeName: "keybroker.v1.Result",
-      id: call.id,
-      result: await answerOf(service, graph, caller, call, bounds),
-    };
+    const { name, rpc } = rpcOf(call);
+    const answer = await perform(service, graph, caller, rpc.operation, request as never, boundsOfCall(call, bounds));
+    result = { case: name, value: rpc.format(answer) } as Result["result"];
   } catch (error) {
-    return {
-      $typeName: "keybroker.v1.Result",
-      id: call.id,
-      result: { case: "error", value: failureOf(service, error) },
-    };
+    result = { case: "error", value: failureOf(service, error) };
   }
+  wipe((request as { plaintext?: Uint8Array } | undefined)?.plaintext);
+  return { $typeName: "keybroker.v1.Result", id: call.id, result };
 }
 
-/** Refuses a frame without calls, with too many, or with an id that is taken. Throws REQUEST_INVALID. */
-export function checkFrame(calls: readonly Call[], taken: { has(id: bigint): boolean }): void {
+/**
+ * Takes a frame's ids among those in flight. Throws REQUEST_INVALID, and takes none, when the frame has no calls or too
+ * many, or an id is in flight.
+ */
+export function admitFrame(calls: readonly Call[], inFlight: Set<bigint>): void {
   if (calls.length === 0) throw new BrokerError("REQUEST_INVALID", "a frame has at least one call");
   if (calls.length > maxCalls) {
     throw new BrokerError("REQUEST_INVALID", `a frame has at most ${maxCalls} calls, not ${calls.length}`);
   }
-  const ids = new Set<bigint>();
-  for (const { id } of calls) {
-    if (ids.has(id) || taken.has(id)) throw new BrokerError("REQUEST_INVALID", `call id ${id} is in flight already`);
-    ids.add(id);
+  for (const [index, { id }] of calls.entries()) {
+    if (inFlight.has(id)) {
+      for (const admitted of calls.slice(0, index)) inFlight.delete(admitted.id);
+      throw new BrokerError("REQUEST_INVALID", `call id ${id} is in flight already`);
+    }
+    inFlight.add(id);
   }
 }
 
-async function answerOf(
-  service: Service,
-  graph: Graph,
-  caller: Caller,
-  call: Call,
-  bounds: Bounds,
-): Promise<Result["result"]> {
+/** Throws REQUEST_INVALID for a call without an operation, FIELD_UNKNOWN for what this version does not know. */
+function rpcOf(call: Call): { name: RpcName; rpc: Rpc<never, never, object> } {
   refuseUnknown(call);
   const { case: name, value: request } = call.operation;
   if (name === undefined) throw new BrokerError("REQUEST_INVALID", `call ${call.id} has no operation`);
   refuseUnknown(request);
-  const rpc = rpcs[name] as unknown as Rpc<never, never, object>;
-  try {
-    const answer = await perform(service, graph, caller, rpc.operation, request as never, boundsOfCall(call, bounds));
-    return { case: name, value: rpc.format(answer) as Message } as Result["result"];
-  } finally {
-    wipe((request as { plaintext?: Uint8Array }).plaintext);
-  }
+  return { name, rpc: rpcs[name] as unknown as Rpc<never, never, object> };
 }
 
 function boundsOfCall(call: Call, bounds: Bounds): Bounds {

@@ -7,7 +7,7 @@ import type { Call, Result } from "../../proto/keybroker/v1/call_pb.ts";
 import { SessionRequestSchema } from "../../proto/keybroker/v1/key_service_pb.ts";
 import { boundsOf } from "./adapt.ts";
 import type { CallerOf } from "./adapt.ts";
-import { checkFrame, resultOf } from "./calls.ts";
+import { admitFrame, resultOf } from "./calls.ts";
 import { decodeRequest } from "./decode.ts";
 import { encodeFrames } from "./frame.ts";
 import { serviceError } from "./status.ts";
@@ -84,17 +84,17 @@ class Session {
       throw new BrokerError("IDENTITY_UNKNOWN", "the identity of this connection has expired or was withdrawn");
     }
     const { calls } = decodeRequest(SessionRequestSchema, bytes);
-    checkFrame(calls, this.#inFlight);
-    for (const call of calls) this.#inFlight.add(call.id);
-    for (const call of calls) void this.#carryOut(call, graph);
+    admitFrame(calls, this.#inFlight);
+    for (const call of calls) {
+      void resultOf(this.#service, graph, this.#caller, call, this.#bounds).then(this.#answer);
+    }
   }
 
-  async #carryOut(call: Call, graph: ReturnType<Service["graph"]>): Promise<void> {
-    const result = await resultOf(this.#service, graph, this.#caller, call, this.#bounds);
-    this.#inFlight.delete(call.id);
+  readonly #answer = (result: Result): void => {
+    this.#inFlight.delete(result.id);
     // After the microtasks of this turn: one audit write settles many calls at once.
     if (this.#ready.push(result) === 1) process.nextTick(() => this.#flush());
-  }
+  };
 
   #flush(): void {
     const results = this.#ready;

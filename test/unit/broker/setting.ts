@@ -118,7 +118,7 @@ export async function settingOf(
     broker,
     key,
     configuration,
-    wrap: (dataKey = Buffer.alloc(32, 7)) => broker.wrap(key, dataKey, context, scopeOf()),
+    wrap: async (dataKey = Buffer.alloc(32, 7)) => broker.wrap(key, dataKey, context, scopeOf()),
     async unwrap(envelope, hash = context) {
       return (await broker.unwrap(key, decode(envelope), hash, scopeOf())).dataKey;
     },
@@ -128,7 +128,7 @@ export async function settingOf(
 }
 
 /** The reason that a promise rejects with; fails when it does not reject with a BrokerError. */
-export async function reasonOf(promise: Promise<unknown>): Promise<string> {
+export async function reasonOf(promise: unknown): Promise<string> {
   try {
     await promise;
   } catch (error) {
