@@ -19,5 +19,5 @@ export function runnableBlocks(markdown: string): Block[] {
 
 /** How many such markers there are: one whose block is not found is a mistake. */
 export function markers(markdown: string): number {
-  return markdown.split("\n").filter((line) => line.includes("<!-- run -->")).length;
+  return markdown.split("\n").filter((line) => line.trim() === "<!-- run -->").length;
 }
