@@ -24,7 +24,7 @@ export interface AuditRecord {
 
 export interface AuditLog {
   /**
-   * Resolves when the record is written; records of one turn of the event loop share one write. Rejects with
+   * Reads the record before it returns. Resolves when it is written; records of one turn of the event loop share one write. Rejects with
    * AUDIT_UNAVAILABLE when it cannot be written: the call must then fail.
    */
   append(record: AuditRecord): Promise<void>;

@@ -37,7 +37,7 @@ function writePreimage(context: Context): number {
   names.forEach(checkName);
   // The format sorts by bytes, JavaScript by UTF-16 units: the same for ASCII, which names are by now. Values are
   // not sorted.
-  if (names.length > 1) names.sort();
+  insertionSort(names);
   scratch.writeUInt16BE(names.length, prefix.length);
   const limit = pairsAt + 4 * names.length + limits.maxContextBytes;
   let at = pairsAt;
@@ -46,6 +46,16 @@ function writePreimage(context: Context): number {
     if (at > limit) throw tooLong();
   }
   return at;
+}
+
+/** In place, for the few names of a context: Array's own sort allocates. */
+function insertionSort(names: string[]): void {
+  for (let end = 1; end < names.length; end++) {
+    const name = names[end]!;
+    let at = end;
+    for (; at > 0 && names[at - 1]! > name; at--) names[at] = names[at - 1]!;
+    names[at] = name;
+  }
 }
 
 function checkName(name: string): void {

@@ -1,7 +1,7 @@
 // The one place that holds the order of a call: identify, validate, authorise, audit, act, audit, reply.
 
 import { hash } from "node:crypto";
-import type { AuditRecord } from "../audit/audit.ts";
+import type { AuditLog, AuditRecord } from "../audit/audit.ts";
 import type { Soon } from "../broker/broker.ts";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
 import type { Reason } from "../errors/index.ts";
@@ -12,13 +12,14 @@ import type { Operation, Subject } from "./operation.ts";
 import { CallScope } from "./scope.ts";
 import type { Bounds } from "./scope.ts";
 
-/** A call on its way: what the audit will say of it, filled in as it becomes known. */
-interface Progress {
-  readonly call: number;
-  identity?: Identity;
-  subject?: Subject;
-  /** The key's present name, once it is known to exist and to be the identity's. */
-  key?: string;
+/** What the audit will say of a call, filled in as it becomes known. */
+type Draft = { -readonly [Field in keyof AuditRecord]: AuditRecord[Field] };
+
+/** All that a call keeps while its record is written: many calls wait for one write, so that it is little. */
+interface Ending {
+  readonly service: Service;
+  readonly operation: string;
+  readonly startedMs: number;
 }
 
 let calls = 0;
@@ -37,10 +38,10 @@ const callersFault: ReadonlySet<Reason> = new Set<Reason>([
 
 /**
  * Carries out one call. The answer is given only once its audit record is written; a call that reaches a provider
- * has a record before it too. Throws BrokerError alone; every failure is audited as well. The caller of `perform`
+ * has a record before it too. Rejects with BrokerError alone; every failure is audited as well. The caller of `perform`
  * wipes the request's and the response's plaintext.
  */
-export async function perform<Request, Response extends object, S extends Subject, Permitted>(
+export function perform<Request, Response extends object, S extends Subject, Permitted>(
   service: Service,
   graph: Graph,
   caller: Caller,
@@ -48,30 +49,25 @@ export async function perform<Request, Response extends object, S extends Subjec
   request: Request,
   bounds: Bounds,
 ): Promise<Response> {
-  const startedMs = performance.now();
-  const progress: Progress = { call: ++calls };
-  const attempt = () => graph.audit.append(recordOf("attempt", graph, caller, operation.name, progress));
-  const scope = new CallScope(bounds, graph.configuration.limits.callTimeoutMs, attempt);
-  let response: Response | undefined;
-  let failure: BrokerError | undefined;
+  const ending = { service, operation: operation.name, startedMs: performance.now() };
+  const draft = draftOf(caller, operation.name);
+  const { audit, configuration } = graph;
+  const attempt = () => audit.append({ ...draft, event: "attempt" });
+  const scope = new CallScope(bounds, configuration.limits.callTimeoutMs, attempt);
+  const succeed = (response: Response) => {
+    scope.end();
+    return conclude(ending, audit, draft, response, undefined);
+  };
+  const fail = (error: unknown) => {
+    scope.end();
+    return conclude<Response>(ending, audit, draft, undefined, refusalOf(ending, error));
+  };
   try {
-    const acting = proceed(graph, caller, operation, request, progress, scope);
-    response = acting instanceof Promise ? await acting : acting;
+    const acting = proceed(graph, caller, operation, request, draft, scope);
+    return acting instanceof Promise ? acting.then(succeed, fail) : succeed(acting);
   } catch (error) {
-    failure = refusalOf(service, operation.name, error);
+    return fail(error);
   }
-  scope.end();
-  const outcome = failure?.reason ?? "done";
-  const record = recordOf("result", graph, caller, operation.name, progress, outcome, response);
-  try {
-    await graph.audit.append(record);
-  } catch (error) {
-    failure = refusalOf(service, operation.name, error);
-  }
-  service.observe(operation.name, failure?.reason ?? "done", (performance.now() - startedMs) / 1000);
-  if (failure === undefined) return response!;
-  wipe((response as { plaintext?: Uint8Array } | undefined)?.plaintext);
-  throw failure;
 }
 
 function proceed<Request, Response, S extends Subject, Permitted>(
@@ -79,14 +75,18 @@ function proceed<Request, Response, S extends Subject, Permitted>(
   caller: Caller,
   operation: Operation<Request, Response, S, Permitted>,
   request: Request,
-  progress: Progress,
+  draft: Draft,
   scope: CallScope,
 ): Soon<Response> {
-  const identity = (progress.identity = identify(graph, caller));
+  const identity = identify(graph, caller);
+  draft.identity = identity.name;
   const subject = operation.read(request);
-  progress.subject = subject;
+  draft.key = subject.keyName;
+  draft.envelope = subject.envelopeBytes && fingerprint(subject.envelopeBytes);
+  draft.context = recordedContext(graph, subject);
   const permitted = operation.authorise(graph, identity, subject);
-  progress.key = (permitted as { name?: string }).name;
+  // The key's present name: records under its former ones would be missed.
+  draft.key = (permitted as { name?: string }).name ?? draft.key;
   return operation.act({ graph, identity, request, subject, scope }, permitted);
 }
 
@@ -96,44 +96,63 @@ function identify(graph: Graph, caller: Caller): Identity {
   throw new BrokerError("IDENTITY_UNKNOWN", `no identity of listener ${caller.listener} matches this connection`);
 }
 
+/** Writes the record, then answers. */
+function conclude<Response extends object>(
+  ending: Ending,
+  audit: AuditLog,
+  draft: Draft,
+  response: Response | undefined,
+  failure: BrokerError | undefined,
+): Promise<Response> {
+  const { envelope } = (response ?? {}) as { envelope?: Uint8Array };
+  draft.envelope ??= envelope && fingerprint(envelope);
+  draft.outcome = failure?.reason ?? "done";
+  return audit.append(draft).then(
+    () => reply(ending, response, failure),
+    (error: unknown) => {
+      wipe((response as { plaintext?: Uint8Array } | undefined)?.plaintext);
+      return reply<Response>(ending, undefined, refusalOf(ending, error));
+    },
+  );
+}
+
+function reply<Response>(ending: Ending, response: Response | undefined, failure: BrokerError | undefined): Response {
+  const { service, operation, startedMs } = ending;
+  service.observe(operation, failure?.reason ?? "done", (performance.now() - startedMs) / 1000);
+  if (failure !== undefined) throw failure;
+  return response!;
+}
+
 /** What the caller is told. Causes and faults go to the log. */
-function refusalOf(service: Service, operation: string, error: unknown): BrokerError {
+function refusalOf({ service, operation }: Ending, error: unknown): BrokerError {
   const known = isBrokerError(error);
   if (!known || !callersFault.has(error.reason)) service.fault(operation, error);
   return known ? error : new BrokerError("INTERNAL", "the daemon failed: its log says why", { cause: error });
 }
 
-function recordOf(
-  event: "attempt" | "result",
-  graph: Graph,
-  caller: Caller,
-  operation: string,
-  progress: Progress,
-  outcome?: AuditRecord["outcome"],
-  response?: object,
-): AuditRecord {
-  const { call, identity, subject, key } = progress;
+/** Every field from the start, so that all drafts have one shape. */
+function draftOf({ listener }: Caller, operation: string): Draft {
   return {
-    event,
-    call,
-    listener: caller.listener,
-    identity: identity?.name,
+    event: "result",
+    call: ++calls,
+    listener,
+    identity: undefined,
     operation,
-    key: key ?? subject?.keyName,
-    envelope: fingerprint(subject?.envelopeBytes ?? (response as { envelope?: Uint8Array } | undefined)?.envelope),
-    context: recordedContext(graph, subject),
-    outcome,
+    key: undefined,
+    envelope: undefined,
+    context: undefined,
+    outcome: undefined,
   };
 }
 
 /** SHA-256, the first 16 bytes, in hex. */
-function fingerprint(envelope: Uint8Array | undefined): string | undefined {
-  return envelope && hash("sha256", envelope, "hex").slice(0, 32);
+function fingerprint(envelope: Uint8Array): string {
+  return hash("sha256", envelope, "hex").slice(0, 32);
 }
 
-function recordedContext(graph: Graph, subject: Subject | undefined): Record<string, string> | undefined {
+function recordedContext(graph: Graph, subject: Subject): Record<string, string> | undefined {
   const names = graph.configuration.audit.contextValues;
-  const context = subject?.context;
+  const { context } = subject;
   if (names.length === 0 || context === undefined) return undefined;
   const pairs = names.filter((name) => Object.hasOwn(context, name)).map((name) => [name, context[name]!]);
   return pairs.length === 0 ? undefined : (Object.fromEntries(pairs) as Record<string, string>);

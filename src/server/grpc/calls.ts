@@ -16,24 +16,25 @@ import { rpcStatus } from "./status.ts";
 const maxCalls = 1000;
 
 /** Carries out one call. It never rejects: a failure is the result. Whoever encodes the result wipes its data key. */
-export async function resultOf(
-  service: Service,
-  graph: Graph,
-  caller: Caller,
-  call: Call,
-  bounds: Bounds,
-): Promise<Result> {
-  const { value: request } = call.operation;
-  let result: Result["result"];
+export function resultOf(service: Service, graph: Graph, caller: Caller, call: Call, bounds: Bounds): Promise<Result> {
+  const { id, operation } = call;
+  // The request itself is not kept while its record is written.
+  const secret = (operation.value as { plaintext?: Uint8Array } | undefined)?.plaintext;
+  const answer = (result: Result["result"]): Result => {
+    wipe(secret);
+    return { $typeName: "keybroker.v1.Result", id, result };
+  };
+  const fail = (error: unknown) => answer({ case: "error", value: failureOf(service, error) });
   try {
     const { name, rpc } = rpcOf(call);
-    const answer = await perform(service, graph, caller, rpc.operation, request as never, boundsOfCall(call, bounds));
-    result = { case: name, value: rpc.format(answer) } as Result["result"];
+    const { value: request } = operation;
+    return perform(service, graph, caller, rpc.operation, request as never, boundsOfCall(call, bounds)).then(
+      (response) => answer({ case: name, value: rpc.format(response) } as Result["result"]),
+      fail,
+    );
   } catch (error) {
-    result = { case: "error", value: failureOf(service, error) };
+    return Promise.resolve(fail(error));
   }
-  wipe((request as { plaintext?: Uint8Array } | undefined)?.plaintext);
-  return { $typeName: "keybroker.v1.Result", id: call.id, result };
 }
 
 /**
