@@ -1,6 +1,6 @@
 // The audit file itself: opened for appending alone, in a folder that nobody else can write to.
 
-import { close, constants, fstat, open, read, stat, write, type Stats } from "node:fs";
+import { close, constants, fstat, open, read, stat, write, writeSync, type Stats } from "node:fs";
 import { mkdir, stat as statPath } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -12,8 +12,8 @@ const auditFileName = "audit.jsonl";
 export interface AuditFile {
   /** The last line has no end: a process died, or a disk filled up, while it was written. */
   readonly torn: boolean;
-  /** Writes a part of the buffer and resolves to how many bytes were taken, which may be fewer. */
-  write(bytes: Buffer, offset: number, length: number): Promise<number>;
+  /** Writes a part of the buffer and answers, or resolves to, how many bytes were taken, which may be fewer. */
+  write(bytes: Buffer, offset: number, length: number): number | Promise<number>;
   /** Whether the path still names this file: it may have been removed, or moved away by a log rotation. */
   isCurrent(): Promise<boolean>;
   close(): Promise<void>;
@@ -61,14 +61,45 @@ async function isTorn(descriptor: number, size: number): Promise<boolean> {
   return bytesRead === 1 && last[0] !== 0x0a;
 }
 
+/** A write that took longer was no write into memory: the disk is behind. */
+const slowMs = 10;
+/** As many quick writes in a row show that it has caught up. */
+const caughtUp = 100;
+
+/**
+ * The system takes a write into memory in microseconds, where a turn through the thread pool would cost the calls
+ * that wait for it more. A disk that is behind makes its writers wait, though: then threads wait, and nothing else.
+ */
+export function adaptiveWrite(
+  now: () => number,
+  atOnce: (...part: Part) => number,
+  threaded: (...part: Part) => Promise<number>,
+) {
+  let quick = caughtUp;
+  const note = (startedMs: number) => (quick = now() - startedMs > slowMs ? 0 : quick + 1);
+  return (...part: Part): number | Promise<number> => {
+    const startedMs = now();
+    if (quick < caughtUp) return threaded(...part).finally(() => note(startedMs));
+    const written = atOnce(...part);
+    note(startedMs);
+    return written;
+  };
+}
+
+type Part = [bytes: Buffer, offset: number, length: number];
+
 function fileOf(descriptor: number, path: string, { dev, ino }: Stats, torn: boolean): AuditFile {
   return {
     torn,
-    write(bytes, offset, length) {
-      return new Promise((resolve, reject) => {
-        write(descriptor, bytes, offset, length, null, (error, written) => (error ? reject(error) : resolve(written)));
-      });
-    },
+    write: adaptiveWrite(
+      () => performance.now(),
+      (bytes, offset, length) => writeSync(descriptor, bytes, offset, length, null),
+      (bytes, offset, length) =>
+        new Promise((resolve, reject) => {
+          const done = (error: Error | null, written: number) => (error ? reject(error) : resolve(written));
+          write(descriptor, bytes, offset, length, null, done);
+        }),
+    ),
     isCurrent() {
       return new Promise((resolve) => {
         stat(path, (error, facts) => resolve(!error && facts.dev === dev && facts.ino === ino));
