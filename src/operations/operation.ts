@@ -20,7 +20,7 @@ export interface Subject {
 }
 
 /** What `act` works with: everything before it was allowed. */
-export interface Work<Request, S extends Subject> {
+interface Work<Request, S extends Subject> {
   readonly graph: Graph;
   readonly identity: Identity;
   readonly request: Request;

@@ -29,7 +29,7 @@ export function resultOf(service: Service, graph: Graph, caller: Caller, call: C
     const { name, rpc } = rpcOf(call);
     const { value: request } = operation;
     return perform(service, graph, caller, rpc.operation, request as never, boundsOfCall(call, bounds)).then(
-      (response) => answer({ case: name, value: rpc.format(response) } as Result["result"]),
+      (response) => answer({ case: name, value: rpc.format(response) }),
       fail,
     );
   } catch (error) {

@@ -3,7 +3,7 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from "@grpc/grpc-js";
 import { BrokerError } from "../../errors/index.ts";
 import type { Bounds, Caller, Service } from "../../operations/index.ts";
-import type { Call, Result } from "../../proto/keybroker/v1/call_pb.ts";
+import type { Result } from "../../proto/keybroker/v1/call_pb.ts";
 import { SessionRequestSchema } from "../../proto/keybroker/v1/key_service_pb.ts";
 import { boundsOf } from "./adapt.ts";
 import type { CallerOf } from "./adapt.ts";

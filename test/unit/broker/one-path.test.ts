@@ -242,7 +242,7 @@ describe("concurrent unwraps of one branch key share one provider call", () => {
     const later = await setting.restart();
     const asked = later.a.count("unwrap");
     const scopes = Array.from({ length: 100 }, () => scopeOf());
-    await Promise.all(scopes.map((scope) => later.broker.unwrap(later.key, envelope, context, scope)));
+    await Promise.all(scopes.map(async (scope) => later.broker.unwrap(later.key, envelope, context, scope)));
     expect(later.a.count("unwrap")).toBe(asked + 1);
     expect(scopes.every(({ attempts }) => attempts === 1)).toBe(true);
   });

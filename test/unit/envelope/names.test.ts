@@ -1,6 +1,5 @@
 // The grammars of realms and key names.
 
-import { performance } from "node:perf_hooks";
 import { fc, test as property } from "@fast-check/vitest";
 import { describe, expect, test } from "vitest";
 import { isKeyName, isRealm } from "../../../src/envelope/index.ts";

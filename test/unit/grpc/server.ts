@@ -76,7 +76,7 @@ export async function startServer(world: FakeWorld): Promise<TestServer> {
 }
 
 /** One Session as a test sees it. */
-export class SessionProbe {
+class SessionProbe {
   readonly frames: Result[][] = [];
   readonly stream: ClientDuplexStream<Buffer, Buffer>;
   readonly ended: Promise<Failure | undefined>;
@@ -109,7 +109,7 @@ export class SessionProbe {
   }
 }
 
-export function failureOf(error: ServiceError): Failure {
+function failureOf(error: ServiceError): Failure {
   const [details] = error.metadata?.get("grpc-status-details-bin") ?? [];
   const status = details ? fromBinary(StatusSchema, details as Buffer) : undefined;
   return { code: error.code, message: error.details, ...detailsOf(status) };
