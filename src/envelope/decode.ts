@@ -1,6 +1,8 @@
 // Reads an envelope: every limit is checked before a field is used, and nothing is copied.
 
 import { isUtf8 } from "node:buffer";
+import { findHeader, keepHeader } from "./known-headers.ts";
+import type { KnownHeader } from "./known-headers.ts";
 import { limits, magic, sealOverheadBytes, sealPrefixBytes, suite } from "./limits.ts";
 import { isKeyName, isRealm } from "./names.ts";
 import { unreadable } from "./refusal.ts";
@@ -12,13 +14,24 @@ interface Cursor {
 }
 
 /**
- * Decodes an envelope; nothing is proven by it. Byte fields are views of the input, text takes at most twice its
- * bytes, and a length is believed only where the input holds as many bytes.
+ * Decodes an envelope; nothing is proven by it. Byte fields are views of the input, or of an equal header that was
+ * decoded before; text takes at most twice its bytes, and a length is believed only where the input holds as many bytes.
  *
  * @throws BrokerError ENVELOPE_REFUSED for anything but exactly one well-formed envelope, and nothing else.
  */
 export function decode(bytes: Uint8Array): Envelope {
-  const cursor = { bytes: viewOf(bytes), at: 0 };
+  const input = viewOf(bytes);
+  const known = findHeader(input);
+  if (known) return envelopeOf(known, { bytes: input, at: known.branchHeader.length });
+  const cursor = { bytes: input, at: 0 };
+  const header = readHeader(cursor);
+  const envelope = envelopeOf(header, cursor);
+  keepHeader(header, input);
+  return envelope;
+}
+
+/** Rows 1–15. */
+function readHeader(cursor: Cursor): KnownHeader {
   checkMagic(cursor);
   const threshold = byte(cursor);
   const count = byte(cursor);
@@ -30,7 +43,9 @@ export function decode(bytes: Uint8Array): Envelope {
   const recipients: EnvelopeRecipient[] = [];
   while (recipients.length < count) recipients.push(recipient(cursor));
   const h0 = cursor.bytes.subarray(0, cursor.at);
-  return { suite, threshold, branchId, realm, key, recipients, h0, ...seal(cursor) };
+  const commitment = take(cursor, limits.commitmentBytes);
+  const branchHeader = cursor.bytes.subarray(0, cursor.at);
+  return { suite, threshold, branchId, realm, key, recipients, h0, commitment, branchHeader };
 }
 
 /** A Buffer over the same memory: Buffer's methods, no copy. */
@@ -55,18 +70,32 @@ function recipient(cursor: Cursor): EnvelopeRecipient {
   return { kind, scheme, masterKeyId, version, wrapped: take(cursor, wrappedBytes) };
 }
 
-/** Rows 15–18, which end with the input. */
-function seal(cursor: Cursor) {
+/** Rows 16–18, which end with the input. A literal of one shape: this runs for every call. */
+function envelopeOf(header: KnownHeader, cursor: Cursor): Envelope {
+  const { suite, threshold, branchId, realm, key, recipients, h0, commitment, branchHeader } = header;
   const { bytes } = cursor;
-  const commitment = take(cursor, limits.commitmentBytes);
-  const branchHeader = bytes.subarray(0, cursor.at);
   const nonce = take(cursor, sealPrefixBytes).subarray(0, limits.nonceBytes);
   const sealedBytes = bytes.readUInt32BE(cursor.at - 4);
   const associatedData = bytes.subarray(0, cursor.at);
   if (sealedBytes !== bytes.length - cursor.at) throw unreadable("row 17: length of the sealed part");
   const dataKeyLength = sealedBytes - sealOverheadBytes;
   if (dataKeyLength < 1 || dataKeyLength > limits.maxDataKeyBytes) throw unreadable("row 18: data key");
-  return { branchHeader, commitment, associatedData, nonce, sealed: take(cursor, sealedBytes), dataKeyLength };
+  const sealed = take(cursor, sealedBytes);
+  return {
+    suite,
+    threshold,
+    branchId,
+    realm,
+    key,
+    recipients,
+    h0,
+    commitment,
+    branchHeader,
+    associatedData,
+    nonce,
+    sealed,
+    dataKeyLength,
+  };
 }
 
 /** Moves over a range that is there, and answers where it began. */
