@@ -3,8 +3,7 @@
 import type { TLSSocket } from "node:tls";
 import type { ServerUnaryCall } from "@grpc/grpc-js";
 import { peerCertificateOf } from "../identity/index.ts";
-import type { Identity, PeerCertificate } from "../identity/identity.ts";
-import type { Caller, Graph } from "../operations/graph.ts";
+import type { Caller } from "../operations/graph.ts";
 
 /** What of a call tells its connection. */
 type AuthenticatedCall = Pick<ServerUnaryCall<unknown, unknown>, "getAuthContext">;
@@ -30,7 +29,9 @@ export function rememberCaller(socket: TLSSocket, listener: string): void {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return;
   const token = { raw: certificate.raw };
-  callers.set(token, certificateCaller(listener, peerCertificateOf(certificate)));
+  const peer = peerCertificateOf(certificate);
+  // Asked for every call: a verdict is remembered there, until the certificate or an authority ends.
+  callers.set(token, { listener, identity: (graph) => graph.identities.ofCertificate(listener, peer) });
   Object.defineProperty(socket, "getPeerCertificate", { value: () => token });
 }
 
@@ -43,22 +44,4 @@ export function callerOfCall(call: object, listener: string): Caller {
     // The connection went away under the call.
     return nobody(listener);
   }
-}
-
-/** Judges once per graph, so that a call costs a comparison, and at every call whether the certificate has ended. */
-function certificateCaller(listener: string, certificate: PeerCertificate): Caller {
-  const endsAt = certificate.validTo.getTime();
-  let judgedFor: Graph["identities"] | undefined;
-  let identity: Identity | undefined;
-  return {
-    listener,
-    identity(graph) {
-      if (Date.now() >= endsAt) return undefined;
-      if (judgedFor !== graph.identities) {
-        judgedFor = graph.identities;
-        identity = judgedFor.ofCertificate(listener, certificate);
-      }
-      return identity;
-    },
-  };
 }

@@ -1,14 +1,20 @@
-// The first bytes of a connection: HTTP/2's preface within a deadline, or the connection ends.
+// The first bytes of a connection: HTTP/2's preface and first frame within a deadline, or the connection ends.
 
 import type { Socket } from "node:net";
 import { allocate } from "../secret/index.ts";
 
-/** What every HTTP/2 client says first (RFC 9113, section 3.4). */
+/** What every HTTP/2 client says first, with a SETTINGS frame behind it (RFC 9113, section 3.4). */
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
+const frameHeaderBytes = 9;
+const settingsType = 4;
+
+/** 32 settings of 6 bytes: nghttp2 takes no more either. */
+const maxSettingsBytes = 192;
+
 /**
- * Calls `ready` once the socket has sent the preface, with the bytes put back for the next reader. A socket that
- * says nothing, too little in time, or something else is destroyed: it costs no HTTP/2 session.
+ * Calls `ready` once the socket has sent the preface and its SETTINGS whole, with the bytes put back for the next
+ * reader. A socket that says nothing, too little in time, or something else is destroyed: it costs no HTTP/2 session.
  */
 export function awaitPreface(socket: Socket, timeoutMs: number, ready: () => void): void {
   const parts: Buffer[] = [];
@@ -21,15 +27,26 @@ export function awaitPreface(socket: Socket, timeoutMs: number, ready: () => voi
   const onReadable = () => {
     for (let part: Buffer | null; (part = socket.read() as Buffer | null) !== null;) parts.push(part);
     const seen = join(parts);
-    const compared = Math.min(seen.length, preface.length);
-    if (seen.compare(preface, 0, compared, 0, compared) !== 0) return void socket.destroy();
-    if (seen.length < preface.length) return;
+    const lacking = lackingBytes(seen);
+    if (lacking === undefined) return void socket.destroy();
+    if (lacking > 0) return;
     stop();
     socket.unshift(seen);
     ready();
   };
   socket.on("readable", onReadable);
   socket.on("close", stop);
+}
+
+/** How many bytes are still to come at least; undefined where this is not how HTTP/2 begins. */
+function lackingBytes(seen: Buffer): number | undefined {
+  const compared = Math.min(seen.length, preface.length);
+  if (seen.compare(preface, 0, compared, 0, compared) !== 0) return undefined;
+  const headerEnd = preface.length + frameHeaderBytes;
+  if (seen.length < headerEnd) return headerEnd - seen.length;
+  const payloadBytes = seen.readUIntBE(preface.length, 3);
+  if (seen[preface.length + 3] !== settingsType || payloadBytes > maxSettingsBytes) return undefined;
+  return Math.max(0, headerEnd + payloadBytes - seen.length);
 }
 
 /** One buffer of all: bytes behind the preface may be a caller's secret, so never a slice of Node's pool. */

@@ -67,6 +67,23 @@ describe("the preface", () => {
     await raw(preface.slice(0, 23)).closed;
   });
 
+  test.each([
+    ["the preface alone", []],
+    ["half a frame's header", [0, 0, 0, 4]],
+    ["half a SETTINGS frame", [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3]],
+  ])("so is one that sends %s", async (_what, bytes) => {
+    await open({ prefaceTimeoutMs: 100 });
+    await raw(preface, Buffer.from(bytes)).closed;
+  });
+
+  test.each([
+    ["a frame that is no SETTINGS", [0, 0, 0, 1, 0, 0, 0, 0, 0]],
+    ["SETTINGS of 16 MiB", [255, 255, 255, 4, 0, 0, 0, 0, 0]],
+  ])("%s behind it is ended at once", async (_what, bytes) => {
+    await open({ prefaceTimeoutMs: 60_000 });
+    await raw(preface, Buffer.from(bytes)).closed;
+  });
+
   test("another protocol is ended at once", async () => {
     await open({ prefaceTimeoutMs: 60_000 });
     await raw("GET / HTTP/1.1\r\n\r\n").closed;
