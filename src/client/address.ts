@@ -13,6 +13,8 @@ export interface Address {
   readonly text: string;
   /** A unix socket's path; undefined for TCP. */
   readonly socketPath: string | undefined;
+  /** A name or an IP address, without brackets; undefined for a unix socket. */
+  readonly host: string | undefined;
 }
 
 /** Reads `unix:PATH` or `host:port`; throws a TypeError that says what is wrong. */
@@ -29,7 +31,7 @@ function unixAddress(text: string): Address {
     throw new TypeError(
       `address "${text}": the socket's path is ${length} bytes; the system allows ${maxSocketPathBytes}`,
     );
-  return { target: `unix:${socketPath}`, text: `unix:${socketPath}`, socketPath };
+  return { target: `unix:${socketPath}`, text: `unix:${socketPath}`, socketPath, host: undefined };
 }
 
 function tcpAddress(text: string): Address {
@@ -37,5 +39,5 @@ function tcpAddress(text: string): Address {
   const port = Number(parts?.[2]);
   if (!parts || port < 1 || port > 65535)
     throw new TypeError(`address "${text}": write unix:PATH or host:port ([address]:port for IPv6)`);
-  return { target: `dns:${text}`, text, socketPath: undefined };
+  return { target: `dns:${text}`, text, socketPath: undefined, host: parts[1]!.replace(/^\[|\]$/g, "") };
 }

@@ -1,7 +1,8 @@
 // A grpc-js channel to one address, with this library as the only layer that retries.
 
-import { createSecureContext } from "node:tls";
-import { Client, credentials, type ChannelCredentials, type ClientOptions } from "@grpc/grpc-js";
+import { isIP } from "node:net";
+import { checkServerIdentity, createSecureContext } from "node:tls";
+import { Client, credentials, type ChannelCredentials, type ClientOptions, type VerifyOptions } from "@grpc/grpc-js";
 import type { Address } from "./address.ts";
 import type { TlsOptions } from "./types.ts";
 
@@ -11,10 +12,25 @@ const maxMessageBytes = 4 * 1024 * 1024;
 export function openChannel(address: Address, tls: TlsOptions | undefined): Client {
   return new Client(address.target, credentialsOf(address, tls), {
     ...options,
-    ...(tls?.serverName === undefined ? {} : { "grpc.ssl_target_name_override": tls.serverName }),
+    ...(tls && address.host !== undefined ? serverNameOf(tls.serverName ?? address.host) : {}),
     // Over a unix socket the default authority is the path, which HTTP/2 servers may refuse.
     ...(address.socketPath === undefined ? {} : { "grpc.default_authority": "localhost" }),
   });
+}
+
+/**
+ * TLS has no server name for an IP address (RFC 6066, section 3) and Node refuses one, but grpc-js would give it: a name
+ * of nobody's goes over the wire instead, and `verifying` looks for the address in the certificate.
+ */
+function serverNameOf(name: string): ClientOptions {
+  return { "grpc.ssl_target_name_override": isIP(name) === 0 ? name : "address.invalid" };
+}
+
+/** Looks for an IP address itself in the certificate, whatever name grpc-js asks with. */
+function verifying(name: string): VerifyOptions {
+  return isIP(name) === 0
+    ? {}
+    : { checkServerIdentity: (_name, certificate) => checkServerIdentity(name, certificate) };
 }
 
 const options: ClientOptions = {
@@ -34,9 +50,9 @@ const options: ClientOptions = {
 };
 
 function credentialsOf(address: Address, tls: TlsOptions | undefined): ChannelCredentials {
-  if (address.socketPath !== undefined) return credentials.createInsecure();
+  if (address.host === undefined) return credentials.createInsecure();
   if (!tls) throw new TypeError(`${address.text}: TCP needs TLS: give a certificate, its key and the authority`);
-  return credentials.createFromSecureContext(secureContext(address, tls));
+  return credentials.createFromSecureContext(secureContext(address, tls), verifying(tls.serverName ?? address.host));
 }
 
 function secureContext(address: Address, tls: TlsOptions): ReturnType<typeof createSecureContext> {
