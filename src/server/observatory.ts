@@ -1,6 +1,5 @@
 // HTTP for monitoring: /livez, /readyz and /metrics, and nothing else.
 
-import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ListenError } from "./listen-error.ts";
@@ -34,6 +33,8 @@ export async function openObservatory(
   { host, port }: { readonly host: string; readonly port: number },
   parts: ObservatoryParts,
 ): Promise<Observatory> {
+  // An import of node:http reads all it exports, WebSocket too, and that loads a whole HTTP client.
+  const { createServer } = process.getBuiltinModule("node:http");
   const server = createServer(limits, (request, response) => void respond(request, response, parts));
   server.maxConnections = maxConnections;
   await new Promise<void>((resolve, reject) => {
