@@ -1,5 +1,6 @@
 // The daemon: from a configuration to a running service. What is heavy is loaded only once the process is the right one.
 
+export { plainCommand } from "./plain-command.ts";
 export { relaunch } from "./relaunch.ts";
 export type { Daemon, DaemonOptions } from "./daemon.ts";
 export type { ServeOptions } from "./serve.ts";

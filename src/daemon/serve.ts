@@ -125,6 +125,8 @@ function crashOnFaults(log: Log): void {
 
 /** Tells why it did not start, for people, and answers the exit status. */
 function refused(error: unknown, log: Log): number {
+  // A reader that went away is no reason to crash.
+  process.stderr.on("error", () => undefined);
   if (error instanceof ConfigurationError) {
     process.stderr.write(`${report(error.problems, { colour: isatty(standardError) })}\n`);
     return 2;
