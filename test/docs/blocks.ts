@@ -21,3 +21,8 @@ export function runnableBlocks(markdown: string): Block[] {
 export function markers(markdown: string): number {
   return markdown.split("\n").filter((line) => line.trim() === "<!-- run -->").length;
 }
+
+/** The blocks of shell that no marker says can be run. */
+export function otherBlocks(markdown: string): string[] {
+  return [...markdown.replace(fenced, "").matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, commands]) => commands!);
+}
