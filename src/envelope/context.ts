@@ -15,14 +15,22 @@ const longestPairBytes = 4 + limits.maxContextNameBytes + 3 * limits.maxContextV
 const scratch = Buffer.alloc(pairsAt + 4 * limits.maxContextPairs + limits.maxContextBytes + longestPairBytes);
 scratch.write(prefix, "latin1");
 
+/** The last preimage and its hash: a restore repeats one context thousands of times. A context is not secret. */
+const last = { preimage: Buffer.alloc(0), hash: Buffer.alloc(0) };
+
 /**
  * Checks a context and hashes it: SHA-256 over a byte form that no two contexts share. An empty context is one too.
  *
- * @returns 32 bytes.
+ * @returns 32 bytes, which nobody may change: equal contexts in a row get the same buffer.
  * @throws BrokerError REQUEST_INVALID, with the rule and the pair's name, never its value.
  */
 export function contextHash(context: Context): Buffer {
-  return hash("sha256", scratch.subarray(0, writePreimage(context)), "buffer");
+  const length = writePreimage(context);
+  const { preimage } = last;
+  if (length === preimage.length && scratch.compare(preimage, 0, length, 0, length) === 0) return last.hash;
+  last.preimage = Buffer.from(scratch.subarray(0, length));
+  last.hash = hash("sha256", last.preimage, "buffer");
+  return last.hash;
 }
 
 /** The bytes that `contextHash` hashes, for tests of their form. */
