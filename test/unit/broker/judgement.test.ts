@@ -1,7 +1,9 @@
 // The envelope proposes, the configuration decides: all of it before a provider is called.
 
 import { describe, expect, test } from "vitest";
-import { decode, encodeBranchHeader } from "../../../src/envelope/index.ts";
+import { judge } from "../../../src/broker/judge.ts";
+import { listedName, type Key } from "../../../src/broker/keyring.ts";
+import { decode, encodeBranchHeader, refused } from "../../../src/envelope/index.ts";
 import type { BrokerError } from "../../../src/errors/index.ts";
 import { faults, on } from "../../fakes/faulty-provider.ts";
 import { context, keyOf, reasonOf, recipient, scopeOf, settingOf } from "./setting.ts";
@@ -72,6 +74,14 @@ describe("what the configuration does not list is refused before a provider call
   test("a threshold below the key's", async () => {
     // The broker opens no such key yet, and says so instead of opening with too few.
     await expect(settingOf([keyOf({ unwrapNeeds: 2 })])).rejects.toThrow("unwrapNeeds 1 alone");
+    const setting = await settingOf();
+    const envelope = decode(await setting.wrap());
+    const listed = new Map(envelope.recipients.map(({ kind, masterKeyId }) => [listedName(kind, masterKeyId), {}]));
+    const keyThatNeeds = (unwrapNeeds: number) =>
+      ({ configuration: keyOf({ unwrapNeeds }), slots: [], listed }) as unknown as Key;
+    const realms = { realm: envelope.realm, acceptRealms: [] };
+    expect(judge(keyThatNeeds(1), envelope, realms).recipients).toHaveLength(1);
+    expect(() => judge(keyThatNeeds(2), envelope, realms)).toThrow(refused("threshold"));
   });
 
   test("all refusals say the same", async () => {
