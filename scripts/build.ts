@@ -1,8 +1,10 @@
-// Compiles src and providers to dist, sweeps what has no source any more, and makes the program executable.
+// Compiles src and providers to dist, sweeps what has no source any more, bundles the daemon, and makes the program
+// executable.
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { bundle } from "./bundle.ts";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
@@ -29,4 +31,5 @@ function sweep(): void {
 if (!existsSync(main)) rmSync(join(dist, ".tsbuildinfo"), { force: true });
 compile();
 sweep();
+await bundle(join(dist, "src/daemon/serve.js"), join(dist, "src/daemon/serve.bundle.js"));
 chmodSync(main, 0o755);

@@ -5,7 +5,9 @@ export { relaunch } from "./relaunch.ts";
 export type { Daemon, DaemonOptions } from "./daemon.ts";
 export type { ServeOptions } from "./serve.ts";
 
+import { existsSync } from "node:fs";
 import type { Daemon, DaemonOptions } from "./daemon.ts";
+import type * as Serve from "./serve.ts";
 import type { ServeOptions } from "./serve.ts";
 
 /** Starts a daemon in this process, without its signals. See daemon.ts. */
@@ -15,5 +17,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
 /** Runs the daemon until it is told to stop. Answers the exit status; see serve.ts. */
 export async function serve(options: ServeOptions): Promise<number> {
-  return (await import("./serve.ts")).serve(options);
+  return (await program()).serve(options);
+}
+
+/** The same from the file that the build made of all modules, where it did: it loads in two thirds of the time. */
+async function program(): Promise<typeof Serve> {
+  const bundle = new URL("serve.bundle.js", import.meta.url);
+  return existsSync(bundle) ? ((await import(bundle.href)) as typeof Serve) : await import("./serve.ts");
 }

@@ -6,9 +6,11 @@ import { StartError } from "./start-error.ts";
 import { forbidCores, refuseOpeners, requireNode } from "./hardening.ts";
 
 /** What the process must be started with, since V8 reads it only then, and node only there. */
-const daemonFlags = [
+export const daemonFlags = [
   // Half the memory under load, for a few per cent of throughput.
   "--max-semi-space-size=2",
+  // The heap may grow to twice what is alive, not to four times: a third less memory under load.
+  "--heap-growing-percent=100",
   // SIGUSR1 would open the inspector.
   "--disable-sigusr1",
 ];

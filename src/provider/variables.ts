@@ -2,7 +2,10 @@
 
 import { copy, allocate, wipe } from "../secret/index.ts";
 
-const kept = new Map<string, Buffer>();
+const shared = Symbol.for("keybroker.variables");
+
+/** One for the process: a provider from npm brings its own copy of this module, and its secrets are here too. */
+const kept = ((globalThis as { [shared]?: Map<string, Buffer> })[shared] ??= new Map<string, Buffer>());
 
 /**
  * Keeps a variable that came by another way than process.env (the launcher hands them over through a descriptor, so

@@ -2,6 +2,7 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { daemonFlags } from "../../src/daemon/relaunch.ts";
 import { accepts, daemonFolder, startDaemon } from "../backends/daemon.ts";
 import { startChild } from "../backends/process.ts";
 import { until } from "../backends/until.ts";
@@ -24,7 +25,7 @@ export async function startBare(): Promise<Subject> {
   const folder = daemonFolder();
   const socket = join(folder, "bare.sock");
   const server = join(import.meta.dirname, "bare-server.ts");
-  const child = startChild([process.execPath, "--max-semi-space-size=2", server, `unix:${socket}`], {
+  const child = startChild([process.execPath, ...daemonFlags, server, `unix:${socket}`], {
     env: { PATH: process.env["PATH"] },
   });
   await until("the bare handler", async () => {

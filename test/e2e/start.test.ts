@@ -7,6 +7,7 @@ import type { Client } from "../../src/client/index.ts";
 import { daemonFolder, program, spawnDaemon, startDaemon } from "../backends/daemon.ts";
 import type { Daemon, DaemonOptions } from "../backends/daemon.ts";
 import { until } from "../backends/until.ts";
+import { daemonFlags } from "../../src/daemon/relaunch.ts";
 
 const plaintext = Buffer.from("0123456789abcdef0123456789abcdef");
 const masterKey = createHash("sha256").update("end to end").digest("base64");
@@ -84,9 +85,7 @@ describe("npm start's daemon", () => {
 describe.runIf(process.platform === "linux")("its process", () => {
   test("has the pid it was started with, the daemon's flags, no core, and no input", async () => {
     const { pid } = await start();
-    expect(proc(pid, "cmdline").split("\0")).toEqual(
-      expect.arrayContaining(["--max-semi-space-size=2", "--disable-sigusr1", "serve"]),
-    );
+    expect(proc(pid, "cmdline").split("\0")).toEqual(expect.arrayContaining([...daemonFlags, "serve"]));
     expect(proc(pid, "coredump_filter").trim()).toBe("00000000");
     expect(readlinkSync(`/proc/${pid}/fd/0`)).toBe("/dev/null");
   });
@@ -106,7 +105,7 @@ describe.runIf(process.platform === "linux")("its process", () => {
   });
 
   test("has it not either when the daemon's flags were given by hand", async () => {
-    const command = [process.execPath, "--max-semi-space-size=2", "--disable-sigusr1", program];
+    const command = [process.execPath, ...daemonFlags, program];
     const { pid, address } = await start({ command, env: { KEYBROKER_MASTER_KEY: masterKey } });
     await client(address).wrap({ key: "default", plaintext });
     expect(proc(pid, "environ")).not.toContain(masterKey);
