@@ -6,6 +6,7 @@ export type { Daemon, DaemonOptions } from "./daemon.ts";
 export type { ServeOptions } from "./serve.ts";
 
 import { existsSync } from "node:fs";
+import { useCompileCache } from "./compile-cache.ts";
 import type { Daemon, DaemonOptions } from "./daemon.ts";
 import type * as Serve from "./serve.ts";
 import type { ServeOptions } from "./serve.ts";
@@ -17,6 +18,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
 /** Runs the daemon until it is told to stop. Answers the exit status; see serve.ts. */
 export async function serve(options: ServeOptions): Promise<number> {
+  if (options.configFile === undefined) useCompileCache(options.stateDir);
   return (await program()).serve(options);
 }
 
