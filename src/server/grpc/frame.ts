@@ -20,8 +20,9 @@ export function encodeBatch(results: Result[], maxBytes = maxMessageBytes): Uint
   wipe(bytes);
   let leftBytes = maxBytes - errorBytes * results.length;
   const fitting = results.map((result) => {
-    const size = toBinary(ResultSchema, result).length;
-    leftBytes -= size;
+    const alone = toBinary(ResultSchema, result);
+    leftBytes -= alone.length;
+    wipe(alone);
     return leftBytes >= 0 ? result : tooLarge(result.id);
   });
   return wiped(results, encode(fitting));
