@@ -2,7 +2,17 @@
 
 export { bindingOf } from "./binding.ts";
 export type { Binding, BindingFacts } from "./binding.ts";
-export type { MasterKey, MasterKeyVersion, Provider, ProviderKind, Unwrapped, Versions, Wrapped } from "./provider.ts";
+export type {
+  Finding,
+  MasterKey,
+  MasterKeyVersion,
+  Protection,
+  Provider,
+  ProviderKind,
+  Unwrapped,
+  VersionState,
+  Wrapped,
+} from "./provider.ts";
 export { firstPartyKinds, loadKind } from "./registry.ts";
 export type { KindReference } from "./registry.ts";
 export { secret, secretStamp, text } from "./settings.ts";

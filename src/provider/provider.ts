@@ -41,8 +41,49 @@ export interface MasterKey {
   wrap(material: Uint8Array, binding: Binding, signal: AbortSignal): Promise<Wrapped>;
   /** Unwraps what `wrap` of the same id, scheme and binding made. */
   unwrap(wrapped: Uint8Array, scheme: number, binding: Binding, signal: AbortSignal): Promise<Unwrapped>;
-  /** Reads, and only reads, whether the master key is there and enabled. Throws as above when it is not. */
+  /**
+   * Reads, and only reads, whether the master key is there, enabled and ours to use, and that the backend honours what
+   * this provider relies on. Throws as above when not.
+   */
   probe(signal: AbortSignal): Promise<void>;
+  /** What protects it and what to know of it, for `keys list`; undefined until the backend told it. */
+  readonly protection?: Protection | undefined;
+  /** Lists its versions, the newest last. */
+  versions?(signal: AbortSignal): Promise<readonly MasterKeyVersion[]>;
+  /** Makes a new version that new wraps use, and answers its name. Older ones still unwrap. */
+  rotate?(signal: AbortSignal): Promise<string>;
+  /** Changes what a version may do. Throws REQUEST_INVALID where the backend knows no such state or version. */
+  setVersionState?(version: string, state: VersionState, signal: AbortSignal): Promise<void>;
+}
+
+/** What a person should know of a master key. */
+export interface Protection {
+  /** Where it lives, in the backend's word: `software`, `hsm`, `external` … */
+  readonly level: string;
+  /** Whether a blob proves who wrapped it: RSA-OAEP does not, anybody with the public key can make one. */
+  readonly authenticated: boolean;
+}
+
+/** What a version of a master key may do: new wraps use the primary one; a disabled one does not unwrap. */
+export type VersionState = "primary" | "enabled" | "disabled";
+
+/** A version of a master key, in the backend's words. */
+export interface MasterKeyVersion {
+  readonly version: string;
+  readonly state: VersionState;
+  readonly createdAt?: Date | undefined;
+}
+
+/** One thing that `keybroker doctor` looked at. No field holds a secret. */
+export interface Finding {
+  /** What was looked at, in few words: `credentials`, `clock`, `permission to decrypt`, `token 0a1b`. */
+  readonly check: string;
+  /** `note` tells without judging: a module, a token, a mechanism. */
+  readonly outcome: "good" | "bad" | "note";
+  /** What was found, a sentence. */
+  readonly detail: string;
+  /** With `bad`: what to do about it, as a command or a sentence. */
+  readonly fix?: string | undefined;
 }
 
 /** An opened provider. */
@@ -53,6 +94,11 @@ export interface Provider {
    * master keys with equal ids, or the latter names a new master key.
    */
   masterKey(reference: unknown, signal: AbortSignal): Promise<MasterKey>;
+  /**
+   * Looks at all that calls with these references will need, for `keybroker doctor`: reachability, credentials, clock,
+   * each permission, without changing anything; the round trip is the caller's. A failure is a finding, not an error.
+   */
+  examine?(references: readonly unknown[], signal: AbortSignal): AsyncIterable<Finding>;
   /** Ends connections and child processes and wipes what is held. May be called twice. */
   close(): Promise<void>;
 }
@@ -71,17 +117,4 @@ export interface ProviderKind {
   readonly reference: ZodType;
   /** Loads the backend's library. It does no I/O and never fails because a backend is down. */
   open(settings: never): Promise<Provider>;
-}
-
-/** Optional: a provider whose master keys have versions that can be listed. */
-export interface Versions {
-  versions(reference: unknown, signal: AbortSignal): Promise<readonly MasterKeyVersion[]>;
-}
-
-/** A version of a master key, in the backend's words. */
-export interface MasterKeyVersion {
-  readonly version: string;
-  /** New wraps use it. */
-  readonly primary: boolean;
-  readonly enabled: boolean;
 }
