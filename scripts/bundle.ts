@@ -4,8 +4,11 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
-/** What is loaded later or finds its own files by path; relative and absolute paths are our own. */
-const external = /^(node:|pino$|prom-client$|commander$|grpc-health-check$|@grpc\/reflection$)/;
+/** Libraries that are loaded later or find their own files by path, and all providers but the embedded default's. */
+const external = [
+  /^(node:|pino$|prom-client$|commander$|grpc-health-check$|@grpc\/reflection$)/,
+  /\/providers\/(?!env\/)[a-z0-9-]+\/index\.js$/,
+];
 
 /** Bundles a built file and writes the licences of the libraries in it beside it. */
 export async function bundle(entry: string, file: string): Promise<void> {
