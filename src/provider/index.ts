@@ -6,6 +6,8 @@ export type {
   Finding,
   MasterKey,
   MasterKeyVersion,
+  Notice,
+  Notify,
   Protection,
   Provider,
   ProviderKind,

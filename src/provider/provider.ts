@@ -86,6 +86,19 @@ export interface Finding {
   readonly fix?: string | undefined;
 }
 
+/** What a provider wants people to know before calls fail. No field holds a secret. */
+export interface Notice {
+  /** What it is about, of few fixed words: it is a metric's label. `credential-life`, `credential-renewal`, `backend`. */
+  readonly topic: string;
+  /** `error`: calls will fail, or fail already, until somebody acts; `warning`: there is time. */
+  readonly level: "warning" | "error";
+  /** What was found and what to do, a sentence or two. */
+  readonly message: string;
+}
+
+/** Takes a notice: the daemon logs and counts it. It neither throws nor waits. */
+export type Notify = (notice: Notice) => void;
+
 /** An opened provider. */
 export interface Provider {
   /**
@@ -115,6 +128,9 @@ export interface ProviderKind {
   readonly settings: ZodType;
   /** What stands beside `provider` in a key's recipient, as an object. */
   readonly reference: ZodType;
-  /** Loads the backend's library. It does no I/O and never fails because a backend is down. */
-  open(settings: never): Promise<Provider>;
+  /**
+   * Loads the backend's library. It does no I/O and never fails because a backend is down. What the provider finds out
+   * between calls, such as a credential near its end, it tells `notify`.
+   */
+  open(settings: never, notify?: Notify): Promise<Provider>;
 }
