@@ -2,6 +2,7 @@
 
 import { BrokerError, isBrokerError } from "../errors/index.ts";
 import type { SealingBranch } from "../envelope/index.ts";
+import type { KeyStatus } from "./broker.ts";
 import { asProviderFailure } from "./failures.ts";
 
 /** A branch key that was just made and proven. */
@@ -9,6 +10,8 @@ export interface MadeBranch {
   readonly sealing: SealingBranch;
   /** It lacks recipients that could not take it. */
   readonly partial: boolean;
+  /** How many recipients it was wrapped for. */
+  readonly recipients: number;
 }
 
 /** How long and how often a branch key may seal. */
@@ -25,6 +28,7 @@ interface Branch {
   readonly madeAtMs: number;
   readonly dueAtMs: number;
   readonly sealing: SealingBranch;
+  readonly recipients: number;
 }
 
 interface Making {
@@ -52,8 +56,9 @@ export class BranchKeys {
   }
 
   /** The current branch key, for `keys list`. */
-  status(): { readonly createdAt: Date; readonly wraps: number } | undefined {
-    return this.#current && { createdAt: this.#current.createdAt, wraps: this.#current.wraps };
+  status(): KeyStatus["branchKey"] {
+    const branch = this.#current;
+    return branch && { createdAt: branch.createdAt, wraps: branch.wraps, recipients: branch.recipients };
   }
 
   /** Reserves one seal under the current branch key; undefined when it is due or used up. */

@@ -3,6 +3,7 @@
 import type { KeyConfiguration } from "../config/configuration.ts";
 import type { Reason } from "../errors/index.ts";
 import type { Envelope } from "../envelope/types.ts";
+import type { MasterKeyVersion, Protection, VersionState } from "../provider/index.ts";
 
 /** One call's bounds, and what must happen before its first word to a provider. */
 export interface Scope {
@@ -51,15 +52,35 @@ export interface KeyStatus {
     readonly kind: string;
     readonly masterKeyId: string | undefined;
     readonly unwrapOnly: boolean;
+    readonly protection: Protection | undefined;
   }[];
-  readonly branchKey: { readonly createdAt: Date; readonly wraps: number } | undefined;
+  readonly branchKey:
+    | {
+        readonly createdAt: Date;
+        readonly wraps: number;
+        /** How many recipients it was wrapped for; fewer than wrapTo lists when some could not be reached. */
+        readonly recipients: number;
+      }
+    | undefined;
+}
+
+/** One of a key's master keys, as an administrator names it. */
+export interface MasterKeyAddress {
+  readonly key: KeyConfiguration;
+  readonly provider: string;
+  readonly masterKeyId: string;
 }
 
 /** A provider's state, for `status` and readiness. */
 export interface ProviderStatus {
   readonly name: string;
   readonly kind: string;
+  /** The backend answered the last call or probe. */
   readonly reachable: boolean;
+  /** Every master key that the configuration wraps to was proven by a round trip and answers still. */
+  readonly canWrap: boolean;
+  /** Every master key that the configuration names here was found enabled by its last probe. */
+  readonly canUnwrap: boolean;
   readonly lastCallAt: Date | undefined;
   readonly error: string | undefined;
 }
@@ -98,6 +119,16 @@ export interface Broker {
    */
   purge(key?: KeyConfiguration): void;
   keys(): readonly KeyStatus[];
+  /** Throws REQUEST_INVALID, as the two below do, when the key has no such master key or its backend cannot do it. */
+  versions(address: MasterKeyAddress, scope: Scope): Promise<readonly MasterKeyVersion[]>;
+  /** Makes a new version, answers its name, and forgets the key's branch keys so that the next wrap uses it. */
+  rotate(address: MasterKeyAddress, scope: Scope): Promise<string>;
+  setVersionState(address: MasterKeyAddress, version: string, state: VersionState, scope: Scope): Promise<void>;
+  /**
+   * Asks every provider for its master keys and probes each; what it finds shows in `providers()`. A master key told
+   * disabled or denied loses its branch keys at once. Never rejects.
+   */
+  probe(): Promise<void>;
   providers(): readonly ProviderStatus[];
   /** Refuses new calls, aborts provider calls, closes providers that `keep` (the next broker) did not take over. */
   close(keep?: Broker): Promise<void>;

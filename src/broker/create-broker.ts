@@ -6,10 +6,11 @@ import { open } from "../envelope/index.ts";
 import type { Envelope } from "../envelope/index.ts";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
 import { wipe } from "../secret/index.ts";
-import type { Broker, Scope } from "./broker.ts";
+import { administer } from "./administer.ts";
+import type { Broker, MasterKeyAddress, Scope } from "./broker.ts";
 import { check, checkDeep } from "./check.ts";
 import { createKeyring, resolve } from "./keyring.ts";
-import type { Key, Keyring, KeyState } from "./keyring.ts";
+import type { Key, Keyring, KeyState, Slot } from "./keyring.ts";
 import { silent } from "./observer.ts";
 import type { BrokerObserver } from "./observer.ts";
 import { openingKey, unwrap } from "./opening.ts";
@@ -137,6 +138,19 @@ function brokerOf(parts: Parts, observer: BrokerObserver): Broker {
     for (const { state } of key ? [key] : keyring.values()) forget(state);
   }
 
+  async function probe(key: Key, slot: Slot): Promise<void> {
+    const masterKey = await resolve(key, slot);
+    await slot.provider.guard.call("probe", (signal) => masterKey.probe(signal));
+  }
+
+  async function changed<T>({ key }: MasterKeyAddress, change: Promise<T>): Promise<T> {
+    try {
+      return await change;
+    } finally {
+      purge(key);
+    }
+  }
+
   return {
     key: (name) => names.get(name),
     wrap: (key, dataKey, contextHash, scope) => wrap(find(key), sealing, dataKey, contextHash, scope),
@@ -146,6 +160,23 @@ function brokerOf(parts: Parts, observer: BrokerObserver): Broker {
       await (deep ? checkDeep : check)(find(key), opening, envelope, contextHash, scope),
     recipientsOf: (key, envelope) => recipientsOf(keyring.get(key), providers, envelope),
     purge,
+    versions: (address, scope) =>
+      administer(find(address.key), address, "versions", scope, (masterKey, signal) => masterKey.versions(signal)),
+    rotate: (address, scope) =>
+      changed(
+        address,
+        administer(find(address.key), address, "rotate", scope, (masterKey, signal) => masterKey.rotate(signal)),
+      ),
+    setVersionState: (address, version, state, scope) =>
+      changed(
+        address,
+        administer(find(address.key), address, "setVersionState", scope, (masterKey, signal) =>
+          masterKey.setVersionState(version, state, signal),
+        ),
+      ),
+    async probe() {
+      await Promise.allSettled([...keyring.values()].flatMap((key) => key.slots.map((slot) => probe(key, slot))));
+    },
     keys: () => [...keyring.values()].map(keyStatus),
     providers: () => [...providers.values()].map(providerStatus),
     async close(keep) {

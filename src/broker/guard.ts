@@ -25,6 +25,16 @@ export interface GuardLimits {
   readonly providerTimeoutMs: number;
 }
 
+/** How a call is made. */
+export interface CallOptions<T> {
+  /** Gets what the provider answers too late. */
+  readonly discard?: (late: T) => void;
+  /** The call changes something: it is never made again by itself. */
+  readonly once?: boolean;
+}
+
+type Work<T> = (signal: AbortSignal) => Promise<T>;
+
 /** What became of the latest call. */
 export interface GuardStatus {
   readonly lastCallAt: Date | undefined;
@@ -82,12 +92,12 @@ export class Guard {
   async call<T>(
     operation: ProviderOperation,
     work: (signal: AbortSignal) => Promise<T>,
-    discard: (late: T) => void = () => {},
+    { discard = () => {}, once = false }: CallOptions<T> = {},
   ): Promise<T> {
     const startedAt = performance.now();
     try {
       if (this.#closed) throw new BrokerError("PROVIDER_UNAVAILABLE", `provider ${this.name} is closed`);
-      const value = await this.#bounded(work, discard);
+      const value = await this.#bounded(work, discard, once);
       this.#note(operation, startedAt, undefined);
       return value;
     } catch (error) {
@@ -109,12 +119,12 @@ export class Guard {
     for (const controller of this.#underWay.keys()) controller.abort(reason);
   }
 
-  async #bounded<T>(work: (signal: AbortSignal) => Promise<T>, discard: (late: T) => void): Promise<T> {
+  async #bounded<T>(work: Work<T>, discard: (late: T) => void, once: boolean): Promise<T> {
     const controller = new AbortController();
     const message = `provider ${this.name} did not answer within ${this.limits.providerTimeoutMs} ms`;
     const abort = () => controller.abort(new BrokerError("PROVIDER_TIMEOUT", message));
     const timer = setTimeout(abort, this.limits.providerTimeoutMs);
-    const answer = this.#tried(work, controller.signal, discard);
+    const answer = this.#tried(work, controller.signal, discard, once);
     this.#underWay.set(controller, answer);
     try {
       return await answer;
@@ -124,12 +134,13 @@ export class Guard {
     }
   }
 
-  async #tried<T>(work: (s: AbortSignal) => Promise<T>, signal: AbortSignal, discard: (late: T) => void): Promise<T> {
+  async #tried<T>(work: Work<T>, signal: AbortSignal, discard: (late: T) => void, once: boolean): Promise<T> {
     this.#budget.earn();
-    const attempts = this.#retry.execute(() => {
+    const attempt = () => {
       signal.throwIfAborted();
       return this.#breaker.execute(() => reached(this.#attempt(work, signal, discard)));
-    }, signal);
+    };
+    const attempts = once ? attempt() : this.#retry.execute(attempt, signal);
     // The abort answers at once even while a retry's delay, or another call's trial of the breaker, is awaited.
     const outcome = await Promise.race([attempts, abortOf(signal)]);
     if ("error" in outcome) throw outcome.error;
@@ -137,7 +148,7 @@ export class Guard {
   }
 
   /** One attempt: answers at the abort, and keeps its place until the provider's promise has settled. */
-  #attempt<T>(work: (s: AbortSignal) => Promise<T>, signal: AbortSignal, discard: (late: T) => void): Promise<T> {
+  #attempt<T>(work: Work<T>, signal: AbortSignal, discard: (late: T) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       abortOf(signal).catch(reject);
       const run = async () => {

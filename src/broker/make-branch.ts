@@ -52,7 +52,13 @@ async function tryBranch(key: Key, realm: string, takers: readonly Listed[], fai
     });
     if (taken.length < takers.length) return { able: takers.filter((listed) => taken.some(isFor(listed))) };
     const h0 = encodeBranchHeader({ ...facts, recipients: taken.map(({ recipient }) => recipient) });
-    return { branch: { sealing: { h0, ...deriveKeys(branchKey, h0) }, provenVersion: taken[0]!.provenVersion } };
+    return {
+      branch: {
+        sealing: { h0, ...deriveKeys(branchKey, h0) },
+        recipients: taken.length,
+        provenVersion: taken[0]!.provenVersion,
+      },
+    };
   } finally {
     wipe(branchKey);
   }

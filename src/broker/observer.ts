@@ -3,7 +3,7 @@
 import type { Reason } from "../errors/index.ts";
 
 /** What a provider was asked to do. */
-export type ProviderOperation = "masterKey" | "wrap" | "unwrap";
+export type ProviderOperation = "masterKey" | "wrap" | "unwrap" | "probe" | "versions" | "rotate" | "setVersionState";
 
 /** Hears of what happens. Its methods must be quick and must not throw; nothing they get holds a secret. */
 export interface BrokerObserver {

@@ -106,11 +106,9 @@ async function unwrapShare(listed: Listed, recipient: EnvelopeRecipient, binding
   const { provider, masterKey } = listed;
   const { wrapped, scheme } = recipient;
   if (!provider.kind.schemes.includes(scheme)) throw refused("scheme");
-  const answer = await provider.guard.call(
-    "unwrap",
-    (signal) => masterKey.unwrap(wrapped, scheme, binding, signal),
+  const answer = await provider.guard.call("unwrap", (signal) => masterKey.unwrap(wrapped, scheme, binding, signal), {
     discard,
-  );
+  });
   if (!isUnwrapped(answer)) throw malformed(listed, "unwrap");
   try {
     return { share: shareOf(answer.material, binding), version: answer.version, rewrapDue: answer.rewrapDue === true };

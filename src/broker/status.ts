@@ -9,7 +9,9 @@ import type { OpenProvider, OpenProviders } from "./providers.ts";
 /** A key's state, for `keys list`. */
 export function keyStatus({ configuration, slots, state }: Key): KeyStatus {
   const recipients = slots.map(({ provider, masterKey, unwrapOnly }) => {
-    return { provider: provider.guard.name, kind: provider.kind.kind, masterKeyId: masterKey?.id, unwrapOnly };
+    const { name } = provider.guard;
+    const { kind } = provider.kind;
+    return { provider: name, kind, masterKeyId: masterKey?.id, unwrapOnly, protection: masterKey?.protection };
   });
   return { configuration, recipients, branchKey: state.branches.status() };
 }
@@ -18,7 +20,8 @@ export function keyStatus({ configuration, slots, state }: Key): KeyStatus {
 export function providerStatus({ configuration, guard }: OpenProvider): ProviderStatus {
   const { lastCallAt, outage } = guard.status();
   const { name, kind } = configuration;
-  return { name, kind, lastCallAt, reachable: lastCallAt !== undefined && !outage, error: outage?.message };
+  const reachable = lastCallAt !== undefined && !outage;
+  return { name, kind, lastCallAt, reachable, canWrap: reachable, canUnwrap: reachable, error: outage?.message };
 }
 
 /** Who the recipients of an envelope are; a kind that no provider here has goes by its number. */

@@ -135,6 +135,10 @@ function fakeBroker(world: () => FakeWorld, events: string[]): Broker {
     recipientsOf: (_key, envelope) => envelope.recipients.map(() => ({ provider: "fake", kind: "env" })),
     purge: () => undefined,
     keys: () => [{ configuration: key, recipients: [], branchKey: undefined }],
+    versions: () => Promise.resolve([{ version: "1", state: "primary" }]),
+    rotate: () => Promise.resolve("2"),
+    setVersionState: () => Promise.resolve(),
+    probe: () => Promise.resolve(),
     providers: () => [],
     close: () => Promise.resolve(),
   };

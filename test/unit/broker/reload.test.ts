@@ -120,10 +120,10 @@ describe("what a broker says of itself", () => {
       {
         configuration: setting.key,
         recipients: [
-          { provider: "a", kind: "a", masterKeyId: "mk", unwrapOnly: false },
-          { provider: "b", kind: "b", masterKeyId: "older", unwrapOnly: true },
+          { provider: "a", kind: "a", masterKeyId: "mk", unwrapOnly: false, protection: undefined },
+          { provider: "b", kind: "b", masterKeyId: "older", unwrapOnly: true, protection: undefined },
         ],
-        branchKey: { createdAt: expect.any(Date) as Date, wraps: 2 },
+        branchKey: { createdAt: expect.any(Date) as Date, wraps: 2, recipients: 1 },
       },
     ]);
     expect(setting.broker.key("old")).toBe(setting.key);
