@@ -23,33 +23,56 @@ export const faults = [
 
 export type Fault = (typeof faults)[number];
 
+/**
+ * Faults of the daemon's side, which the runner itself brings about for every subject and which are never given to
+ * `inject`: the daemon's own clock goes an hour ahead (libfaketime; the backend's stays), and `backendHost` no longer
+ * resolves (a hosts file of the daemon's own).
+ */
+export const runnerFaults = ["clock an hour off", "DNS failure"] as const satisfies readonly Fault[];
+
+/** What `inject` is asked for. */
+export type BackendFault = Exclude<Fault, (typeof runnerFaults)[number]>;
+
+/** A name that only the runner's daemons know: it is 127.0.0.1 there, and nothing while DNS fails. */
+export const backendHost = "backend.keybroker.test";
+
 /** A fault in force. */
 export interface Injected {
   /** How many calls met it so far: the run fails when a fault met none. */
   hits(): number;
-  /** Ends it: the backend is well again, without the daemon's help. */
+  /** Ends it: the backend is well again, without the daemon's help. Calls that still hang need not be ended. */
   clear(): Promise<void>;
 }
 
-/** A backend at work, with two equal providers' worth of configuration to reach it. */
+/** A backend at work, with all of the configuration that it takes to reach it. */
 export interface FaultBench {
-  /** What stands under `providers` in a configuration. */
+  /** What stands under `providers` in a configuration; it works in any process of this machine. */
   readonly provider: Readonly<Record<string, unknown>>;
   /** What stands beside `provider` in a recipient. */
   readonly reference: Readonly<Record<string, unknown>>;
-  /** Words that no log, error or metric may hold: tokens, PINs, secret keys. */
+  /** The environment that the daemon needs for this provider, where it needs any (`AWS_ACCESS_KEY_ID` …). */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Words that no log, error, metric or audit record may hold: tokens, PINs, secret keys. */
   readonly secrets: readonly string[];
-  inject(fault: Fault): Promise<Injected>;
+  /**
+   * `provider`, with the backend reached by this host name in place of a loopback address. Left out where the backend
+   * has no host: `DNS failure` is exempt then.
+   */
+  providerAt?(host: string): Readonly<Record<string, unknown>>;
+  /** Ends the connections that are open, so that the next call needs the host's address again. With `providerAt`. */
+  dropConnections?(): Promise<void>;
+  inject(fault: BackendFault): Promise<Injected>;
   /** Calls that wrapped and unwrapped at the backend since its start, where it can tell. */
   calls?(): Promise<{ readonly wraps: number; readonly unwraps: number }>;
+  /** Ends the backend for good, without asking the daemon. May be called twice. */
   stop(): Promise<void>;
 }
 
-/** One provider kind under test: a file per kind in this folder exports one. */
+/** One provider kind under test. `test/faults/<kind>.ts` exports one by the name `subject`. */
 export interface FaultSubject {
   readonly kind: string;
   /** Faults that this backend cannot have, each with why: `child killed` where there is no child. */
   readonly exempt: Readonly<Partial<Record<Fault, string>>>;
-  /** Throws when the backend cannot be started. */
+  /** Each call starts a backend of its own: several run side by side. Throws when it cannot be started. */
   start(): Promise<FaultBench>;
 }
