@@ -11,7 +11,7 @@ const doors = {
   operations: ["index.ts", "graph.ts"],
   policy: ["index.ts", "policy.ts"],
   proto: ["**"],
-  provider: ["index.ts", "provider.ts", "binding.ts"],
+  provider: ["index.ts", "provider.ts", "binding.ts", "child/index.ts"],
   providers: ["index.ts", "generate.ts"],
 };
 

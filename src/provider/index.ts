@@ -17,6 +17,7 @@ export type {
 } from "./provider.ts";
 export { firstPartyKinds, loadKind } from "./registry.ts";
 export type { KindReference } from "./registry.ts";
-export { secret, secretStamp, text } from "./settings.ts";
-export type { SecretSource } from "./settings.ts";
+export { secretStamp } from "./secret-source.ts";
+export type { SecretSource } from "./secret-source.ts";
+export { secret, text } from "./settings.ts";
 export { provideVariable, takeVariable } from "./variables.ts";
