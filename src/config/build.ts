@@ -60,6 +60,7 @@ function buildKey(name: string, entry: KeyEntry, providers: Providers, findings:
     unwrapOnly: recipients("unwrapOnly"),
     wrapNeeds: entry.wrapNeeds ?? entry.wrapTo.length,
     unwrapNeeds: entry.unwrapNeeds,
+    unwrapDelayMs: entry.unwrapDelay,
     context: entry.context,
     branchKey: { maxAgeMs: branchKey.maxAge, maxWraps: branchKey.maxWraps, graceMs: branchKey.grace },
     unwrapCache:

@@ -18,6 +18,8 @@ export interface KeyConfiguration {
   readonly wrapNeeds: number;
   /** Recipients that must open an envelope: the threshold k. */
   readonly unwrapNeeds: number;
+  /** A recipient that has not answered an unwrap for this long gets the next one beside it. */
+  readonly unwrapDelayMs: number;
   readonly context: {
     /** An empty context is refused when wrapping. */
     readonly required: boolean;
@@ -90,6 +92,9 @@ export const permissions = [
   "check",
   "inspect",
   "admin.keys.list",
+  "admin.masterkeys.list",
+  "admin.masterkeys.rotate",
+  "admin.masterkeys.update",
   "admin.status",
 ] as const;
 
@@ -139,5 +144,7 @@ export interface Configuration {
     /** Provider calls under way at once, per provider. */
     readonly maxProviderCalls: number;
     readonly providerTimeoutMs: number;
+    /** From one look at all master keys to the next. */
+    readonly probeIntervalMs: number;
   };
 }

@@ -81,8 +81,16 @@ function finish(
   shell: ShellEntry,
   origin: { file: string | undefined; digest: string; folder: string },
 ): Configuration {
-  const { callTimeout, drainTimeout, idleTimeout, prefaceTimeout, providerTimeout, maxMessage, maxHeaders } =
-    shell.limits;
+  const {
+    callTimeout,
+    drainTimeout,
+    idleTimeout,
+    prefaceTimeout,
+    providerTimeout,
+    probeInterval,
+    maxMessage,
+    maxHeaders,
+  } = shell.limits;
   const { maxStreamsPerConnection, maxProviderCalls } = shell.limits;
   return {
     file: origin.file,
@@ -110,6 +118,7 @@ function finish(
       maxHeaderBytes: maxHeaders,
       maxProviderCalls,
       providerTimeoutMs: providerTimeout,
+      probeIntervalMs: probeInterval,
     },
   };
 }

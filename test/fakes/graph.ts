@@ -31,6 +31,7 @@ const key: KeyConfiguration = {
   unwrapOnly: [],
   wrapNeeds: 1,
   unwrapNeeds: 1,
+  unwrapDelayMs: 2_000,
   context: { required: true, require: ["host"] },
   branchKey: { maxAgeMs: 3_600_000, maxWraps: 1_048_576, graceMs: 0 },
   unwrapCache: { maxAgeMs: 3_600_000, maxEntries: 10 },

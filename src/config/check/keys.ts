@@ -11,6 +11,8 @@ export function checkKeys(parts: Parts, faults: Faults): void {
   for (const key of parts.keys.values()) {
     checkNeeds(key, faults);
     checkRecipients(key, parts, faults);
+    checkQuorum(key, parts, faults);
+    checkWeakest(key, parts, faults);
     checkContext(key, faults);
   }
   checkFormerNames(parts, faults);
@@ -26,7 +28,12 @@ function checkNeeds({ name, wrapTo, wrapNeeds, unwrapNeeds }: KeyConfiguration, 
       message: `${wrapNeeds} recipients must accept a branch key, and wrapTo lists ${wrapTo.length}`,
     });
   }
-  if (wrapNeeds < unwrapNeeds) {
+  if (wrapTo.length > 0 && unwrapNeeds > wrapTo.length) {
+    errors.push({
+      path: ["keys", name, "unwrapNeeds"],
+      message: `${unwrapNeeds} recipients would have to open an envelope, and wrapTo lists ${wrapTo.length}`,
+    });
+  } else if (wrapNeeds < unwrapNeeds) {
     errors.push({
       path,
       message: `fewer recipients would hold a branch key than unwrapNeeds (${unwrapNeeds}) asks for`,
@@ -34,7 +41,36 @@ function checkNeeds({ name, wrapTo, wrapNeeds, unwrapNeeds }: KeyConfiguration, 
   }
 }
 
-/** Two providers with equal settings are one backend, so the provider's digest counts and not its name. */
+/** In a quorum, one provider's loss or compromise must count once. */
+function checkQuorum(key: KeyConfiguration, { providers }: Parts, faults: Faults): void {
+  if (key.unwrapNeeds === 1) return;
+  refuseRepeats(
+    key.wrapTo.map(({ provider }, index) => ({ provider, path: ["keys", key.name, "wrapTo", index] })),
+    ({ provider }) => providers.configurations.get(provider)?.digest,
+    ({ path }, first) => ({
+      path,
+      message: `this is of the same provider as ${pathText(first.path)}: with unwrapNeeds ${key.unwrapNeeds} each recipient is of another one`,
+    }),
+    faults,
+  );
+}
+
+/** Where any one recipient opens, the weakest is what an attacker takes. A retired one is on its way out. */
+function checkWeakest({ name, wrapTo, unwrapNeeds }: KeyConfiguration, { providers }: Parts, faults: Faults): void {
+  const kindOf = (provider: string) => providers.configurations.get(provider)?.kind;
+  const guarded = wrapTo.find(({ provider }) => (kindOf(provider) ?? "env") !== "env");
+  if (unwrapNeeds > 1 || guarded === undefined) return;
+  wrapTo.forEach(({ provider }, index) => {
+    if (kindOf(provider) !== "env") return;
+    const message = `any one recipient opens, so the master key in ${provider}, which is in the daemon's memory, opens all that ${guarded.provider} guards`;
+    faults.warnings.push({ path: ["keys", name, "wrapTo", index], message });
+  });
+}
+
+/**
+ * Two providers with equal settings are one backend, so the provider's digest counts and not its name. A cloud's own
+ * name of a master key is the same master key whichever way the cloud is reached.
+ */
 function checkRecipients(key: KeyConfiguration, { providers }: Parts, faults: Faults): void {
   const fields = ["wrapTo", "unwrapOnly"] as const;
   const places = fields.flatMap((field) =>
@@ -43,8 +79,10 @@ function checkRecipients(key: KeyConfiguration, { providers }: Parts, faults: Fa
   refuseRepeats(
     places,
     ({ recipient }) => {
-      const provider = providers.configurations.get(recipient.provider)?.digest;
-      return provider === undefined ? undefined : digestOf([provider, recipient.reference]);
+      const provider = providers.configurations.get(recipient.provider);
+      if (provider === undefined) return undefined;
+      const where = isNamedWorldwide(recipient.reference) ? provider.kind : provider.digest;
+      return digestOf([where, recipient.reference]);
     },
     ({ path }, first) => ({
       path,
@@ -52,6 +90,12 @@ function checkRecipients(key: KeyConfiguration, { providers }: Parts, faults: Fa
     }),
     faults,
   );
+}
+
+/** An ARN of a key, or a CryptoKey's name. */
+function isNamedWorldwide(reference: unknown): boolean {
+  const { key } = (reference ?? {}) as { key?: unknown };
+  return typeof key === "string" && /^(arn:[^:]+:kms:[^:]+:[0-9]+:key\/|projects\/)/.test(key);
 }
 
 function checkContext({ name, context }: KeyConfiguration, { errors }: Faults): void {

@@ -75,10 +75,12 @@ export const key = z
         .describe("How many of wrapTo must accept a new branch key. Left out: all of them."),
       unwrapNeeds: wholeNumber(1, 8)
         .prefault(1)
-        .refine((needs) => needs === 1, {
-          error: "more than 1 is not supported by this version: any one recipient opens an envelope",
-        })
-        .describe("How many recipients it takes to unwrap. This version supports 1: any of them."),
+        .describe(
+          "How many recipients it takes to unwrap: 1 is any of them, more is a quorum. Envelopes that fewer could open are refused.",
+        ),
+      unwrapDelay: duration("0s", "1m")
+        .prefault("2s")
+        .describe("How long a recipient may take to unwrap before the next one is asked beside it."),
       formerNames: z
         .array(keyName, { error: "expected a list of key names" })
         .refine(isWithoutRepeats, { error: "the same name stands here twice" })

@@ -53,6 +53,9 @@ export const limits = z
     maxHeaders: size("1KiB", "64KiB").prefault("8KiB").describe("The largest request headers."),
     maxProviderCalls: wholeNumber(1, 10_000).prefault(64).describe("Calls at once to one provider."),
     providerTimeout: duration("100ms", "5m").prefault("5s").describe("How long one call to a provider may take."),
+    probeInterval: duration("1s", "1h")
+      .prefault("30s")
+      .describe("How often every master key is looked at; while a provider is down, every 5s if that is more often."),
   })
   .prefault({})
   .describe("Bounds that keep one caller or backend from taking the daemon with it.");

@@ -27,6 +27,7 @@ export function keyOf(changes: Partial<KeyConfiguration> = {}): KeyConfiguration
     unwrapOnly: [],
     wrapNeeds: 1,
     unwrapNeeds: 1,
+    unwrapDelayMs: 2_000,
     context: { required: true, require: [] },
     branchKey: { maxAgeMs: 3_600_000, maxWraps: 2 ** 20, graceMs: 0 },
     unwrapCache: { maxAgeMs: 600_000, maxEntries: 1_000 },

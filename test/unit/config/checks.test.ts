@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { loadKind as realKind } from "../../../src/provider/index.ts";
+import type { KindReference, ProviderKind } from "../../../src/provider/index.ts";
 import { load, problemsOf, textOf, warningsOf } from "./texts.ts";
 
 const two = `
   local: { kind: env, keys: { "1": "\${CONFIG_TEST_KEY}" } }
   other: { kind: env, keys: { "1": "\${CONFIG_TEST_OTHER_KEY}" } }`;
 const allKeys = '[{ who: backup, may: [wrap], keys: "*" }]';
+const anyKind = () =>
+  Promise.resolve({ settings: z.looseObject({}), reference: z.looseObject({}) } as unknown as ProviderKind);
 const skip = { files: "skip" } as const;
 
 describe("recipients", () => {
@@ -47,6 +52,48 @@ describe("recipients", () => {
     expect(await problemsOf(textOf({ providers: two, keys }))).toEqual([
       "6:86: keys.backups/db.wrapNeeds: 3 recipients must accept a branch key, and wrapTo lists 2",
     ]);
+  });
+
+  it("that accept a branch key are at least those that must open it", async () => {
+    const keys = "{ backups/db: { wrapTo: [{ provider: local }, { provider: other }], wrapNeeds: 1, unwrapNeeds: 2 } }";
+    expect(await problemsOf(textOf({ providers: two, keys }))).toEqual([
+      "6:86: keys.backups/db.wrapNeeds: fewer recipients would hold a branch key than unwrapNeeds (2) asks for",
+    ]);
+  });
+
+  it("of a quorum are each of another provider, and of a fallback need not be", async () => {
+    const providers = `{ local: { kind: env, keys: { "1": "\${CONFIG_TEST_KEY}", "2": "\${CONFIG_TEST_OTHER_KEY}" }, primary: "2" } }`;
+    const keys = (needs: number) =>
+      `{ backups/db: { wrapTo: [{ provider: local, key: "2" }, { provider: local, key: "1" }], unwrapNeeds: ${needs} } }`;
+    expect(await problemsOf(textOf({ providers, keys: keys(2) }))).toEqual([
+      "4:63: keys.backups/db.wrapTo[1]: this is of the same provider as keys.backups/db.wrapTo[0]: " +
+        "with unwrapNeeds 2 each recipient is of another one",
+    ]);
+    await expect(load(textOf({ providers, keys: keys(1) }))).resolves.toBeDefined();
+  });
+
+  it("that are one master key by its worldwide name are one, whichever provider has it", async () => {
+    const arn = "arn:aws:kms:eu-central-1:111122223333:key/5c1e";
+    const keys = `{ backups/db: { wrapTo: [{ provider: one, key: "${arn}" }, { provider: two, key: "${arn}" }] } }`;
+    const providers = "{ one: { kind: fake, where: here }, two: { kind: fake, where: there } }";
+    expect(await problemsOf(textOf({ providers, keys }), { loadKind: anyKind })).toEqual([
+      expect.stringContaining("wrapTo[1]: this is the same master key as keys.backups/db.wrapTo[0]"),
+    ]);
+    const local = keys.replaceAll(arn, "kb-ledger");
+    await expect(load(textOf({ providers, keys: local }), { loadKind: anyKind })).resolves.toBeDefined();
+  });
+
+  it("in the daemon's memory beside guarded ones are warned of, unless it takes both or they are retired", async () => {
+    const providers = `{ local: { kind: env, keys: { "1": "\${CONFIG_TEST_KEY}" } }, hsm: { kind: fake } }`;
+    const loadKind = (kind: KindReference) => (kind.kind === "env" ? realKind(kind) : anyKind());
+    const warnings = async (key: string) =>
+      await warningsOf(textOf({ providers, keys: `{ backups/db: { ${key} } }` }), { loadKind });
+    expect(await warnings("wrapTo: [{ provider: hsm }, { provider: local }]")).toEqual([
+      "keys.backups/db.wrapTo[1]: any one recipient opens, so the master key in local, which is in the daemon's memory, " +
+        "opens all that hsm guards",
+    ]);
+    expect(await warnings("wrapTo: [{ provider: hsm }, { provider: local }], unwrapNeeds: 2")).toEqual([]);
+    expect(await warnings("wrapTo: [{ provider: hsm }], unwrapOnly: [{ provider: local }]")).toEqual([]);
   });
 });
 

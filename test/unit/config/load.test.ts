@@ -31,6 +31,7 @@ describe("a minimal configuration", () => {
             unwrapOnly: [],
             wrapNeeds: 1,
             unwrapNeeds: 1,
+            unwrapDelayMs: 2_000,
             context: { required: true, require: [] },
             branchKey: { maxAgeMs: 3_600_000, maxWraps: 1_048_576, graceMs: 21_600_000 },
             unwrapCache: { maxAgeMs: 600_000, maxEntries: 1_000 },
@@ -68,6 +69,7 @@ describe("a minimal configuration", () => {
         maxHeaderBytes: 8_192,
         maxProviderCalls: 64,
         providerTimeoutMs: 5_000,
+        probeIntervalMs: 30_000,
       },
     });
     expect(await warningsOf(textOf())).toEqual([]);

@@ -35,6 +35,7 @@ const limits: Configuration["limits"] = {
   maxHeaderBytes: 8_192,
   maxProviderCalls: 64,
   providerTimeoutMs: 5_000,
+  probeIntervalMs: 30_000,
 };
 
 export function unixListener(path: string, more: Partial<UnixListenerConfiguration> = {}): UnixListenerConfiguration {
