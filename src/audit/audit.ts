@@ -18,7 +18,7 @@ export interface AuditRecord {
   readonly context?: Readonly<Record<string, string>>;
   /** Absent on attempts. */
   readonly outcome?: "done" | Reason;
-  /** Further facts of configuration events: digests, rules added and removed. */
+  /** Further facts: of configuration events digests, rules added and removed; of admin calls what they are about. */
   readonly details?: Readonly<Record<string, string | number | readonly string[]>>;
 }
 

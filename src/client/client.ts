@@ -1,17 +1,15 @@
 // Makes a client: addresses and bounds in, typed promises out.
 
-import { ListKeysRequestSchema } from "../proto/keybroker/admin/v1/key_admin_service_pb.ts";
-import { GetStatusRequestSchema } from "../proto/keybroker/admin/v1/status_service_pb.ts";
 import { KeyService } from "../proto/keybroker/v1/key_service_pb.ts";
 import { parseAddress } from "./address.ts";
-import { getStatus, listKeys, type KeyPage } from "./admin.ts";
+import { adminOf } from "./admin.ts";
 import { batchOf } from "./batch.ts";
 import { openChannel } from "./channel.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Endpoint, type EndpointEvents } from "./endpoint.ts";
 import { operations, requestOf, type Operation } from "./operation.ts";
 import { PendingCall } from "./pending-call.ts";
-import type { CallOptions, Client, ClientOptions, DaemonStatus, OperationName, Operations } from "./types.ts";
+import type { CallOptions, Client, ClientOptions, OperationName, Operations } from "./types.ts";
 
 const defaultTimeoutMs = 15_000;
 const maxTimeoutMs = 24 * 3600 * 1000;
@@ -58,18 +56,7 @@ export function createClient(options: ClientOptions): Client {
       const batch = batchOf(calls);
       return batch.results(await call(batch.operation, batch.request, own));
     },
-    listKeys: async (own) => {
-      const keys = [];
-      let pageToken = "";
-      do {
-        const request = requestOf(ListKeysRequestSchema, { pageSize: 1000, pageToken });
-        const page = (await call(listKeys, request, own)) as KeyPage;
-        keys.push(...page.keys);
-        pageToken = page.nextPageToken;
-      } while (pageToken !== "");
-      return keys;
-    },
-    status: async (own) => (await call(getStatus, requestOf(GetStatusRequestSchema, {}), own)) as DaemonStatus,
+    ...adminOf(call),
     waitUntilReachable: (waitMs) => dispatcher.waitUntilConnected(new Date(Date.now() + timeout(waitMs))),
     close: () => dispatcher.close(),
   };

@@ -198,6 +198,8 @@ export interface KeyListing {
   /** Envelopes it has sealed. */
   readonly branchKeyWraps: bigint;
   readonly wrapsVerified: boolean;
+  /** Recipients it was wrapped for: fewer than the key wraps to when some could not be reached; 0 without one. */
+  readonly branchKeyRecipients: number;
 }
 
 export interface KeyRecipient {
@@ -206,6 +208,57 @@ export interface KeyRecipient {
   /** Empty while the provider has not told it. */
   readonly masterKeyId: string;
   readonly unwrapOnly: boolean;
+  /** Where the master key lives, in the backend's word; empty while it has not told it. */
+  readonly protectionLevel: string;
+  /** Whether a blob proves who wrapped it; undefined while the provider has not told it. */
+  readonly authenticated?: boolean | undefined;
+}
+
+/** A master key of a key. What is left out must leave one that the key wraps to. */
+export interface MasterKeyInput {
+  readonly key: string;
+  /** The provider's name in the configuration. */
+  readonly provider?: string | undefined;
+  readonly masterKeyId?: string | undefined;
+}
+
+/** A change to a master key. */
+export interface MasterKeyChange extends MasterKeyInput {
+  /** One change, however often it is asked for; drawn at random when left out. */
+  readonly requestId?: string | undefined;
+  /** Do everything but the change. */
+  readonly validateOnly?: boolean | undefined;
+}
+
+/** What a version of a master key may do. */
+export type MasterKeyVersionState = "primary" | "enabled" | "disabled";
+
+export interface MasterKeyVersion {
+  /** In the backend's words. */
+  readonly version: string;
+  /** Undefined where a newer daemon says what this client does not know. */
+  readonly state: MasterKeyVersionState | undefined;
+  readonly createdAt: Date | undefined;
+}
+
+/** The master key that was meant. */
+interface MeantMasterKey {
+  readonly provider: string;
+  readonly masterKeyId: string;
+}
+
+export interface MasterKeyVersions extends MeantMasterKey {
+  /** The newest last. */
+  readonly versions: readonly MasterKeyVersion[];
+}
+
+export interface RotatedMasterKey extends MeantMasterKey {
+  /** The new version; empty with validateOnly. */
+  readonly version: string;
+}
+
+export interface ChangedMasterKeyVersion extends MeantMasterKey {
+  readonly version: MasterKeyVersion;
 }
 
 /** How a daemon is. */
@@ -226,6 +279,10 @@ export interface ProviderStatus {
   readonly name: string;
   readonly kind: string;
   readonly reachable: boolean;
+  /** Every master key that the configuration wraps to here was proven, and answers still. */
+  readonly canWrap: boolean;
+  /** Every master key that the configuration names here was found enabled by its last probe. */
+  readonly canUnwrap: boolean;
   readonly lastCallAt: Date | undefined;
   readonly error: string;
 }
@@ -246,6 +303,14 @@ export interface Client {
   batch(calls: readonly BatchCall[], options?: CallOptions): Promise<BatchResult[]>;
   /** All keys this identity may see. Needs a listener with `admin`. */
   listKeys(options?: CallOptions): Promise<KeyListing[]>;
+  /** All versions of a master key. Needs a listener with `admin`, as the two below do. */
+  listMasterKeyVersions(input: MasterKeyInput, options?: CallOptions): Promise<MasterKeyVersions>;
+  /** Has the backend make a new version. A failure may leave open whether it did: list the versions, then ask anew. */
+  rotateMasterKey(input: MasterKeyChange, options?: CallOptions): Promise<RotatedMasterKey>;
+  setMasterKeyVersionState(
+    input: MasterKeyChange & { readonly version: string; readonly state: MasterKeyVersionState },
+    options?: CallOptions,
+  ): Promise<ChangedMasterKeyVersion>;
   /** Needs a listener with `admin`. */
   status(options?: CallOptions): Promise<DaemonStatus>;
   /** Waits until one of the addresses accepts a connection; rejects with the transport's error when none does in time. */

@@ -1,12 +1,9 @@
 // ListKeys: the keys that an administrator may see, by name, a page at a time.
 
 import type { KeyStatus } from "../broker/broker.ts";
-import { BrokerError } from "../errors/index.ts";
 import { denied } from "./operation.ts";
 import type { Operation, Subject } from "./operation.ts";
-
-const defaultPageSize = 100;
-const maxPageSize = 1000;
+import { checkPageSize, defaultPageSize } from "./pages.ts";
 
 export interface ListKeysRequest {
   /** 0 means 100. */
@@ -22,9 +19,7 @@ export interface ListKeysResponse {
 export const listKeys: Operation<ListKeysRequest, ListKeysResponse, Subject, readonly KeyStatus[]> = {
   name: "admin.keys.list",
   read(request) {
-    if (request.pageSize > maxPageSize) {
-      throw new BrokerError("REQUEST_INVALID", `page_size is at most ${maxPageSize}, not ${request.pageSize}`);
-    }
+    checkPageSize(request.pageSize);
     return {};
   },
   authorise(graph, identity) {

@@ -87,6 +87,7 @@ function proceed<Request, Response, S extends Subject, Permitted>(
   const permitted = operation.authorise(graph, identity, subject);
   // The key's present name: records under its former ones would be missed.
   draft.key = (permitted as { name?: string }).name ?? draft.key;
+  draft.details = (permitted as { details?: Draft["details"] }).details;
   return operation.act({ graph, identity, request, subject, scope }, permitted);
 }
 
@@ -142,6 +143,7 @@ function draftOf({ listener }: Caller, operation: string): Draft {
     envelope: undefined,
     context: undefined,
     outcome: undefined,
+    details: undefined,
   };
 }
 

@@ -69,7 +69,8 @@ export function checkNamedKey(graph: Graph, key: KeyConfiguration, named: string
   throw new BrokerError("ENVELOPE_REFUSED", `the envelope is not of key ${named}`);
 }
 
-function checkedKeyName(name: string): string {
+/** A key's name, when it is one. Throws REQUEST_INVALID. */
+export function checkedKeyName(name: string): string {
   if (isKeyName(name)) return name;
   const rule = "1 to 128 characters of a-z, 0-9, '.', '_', '/' and '-', with no empty, '.' or '..' segment";
   throw new BrokerError("REQUEST_INVALID", name === "" ? "the request names no key" : `a key's name has ${rule}`);

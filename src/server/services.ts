@@ -1,17 +1,15 @@
 // What a listener offers: KeyService, health and reflection, and where it is switched on the admin services.
 
 import type { DescService } from "@bufbuild/protobuf";
-import { KeyAdminService } from "../proto/keybroker/admin/v1/key_admin_service_pb.ts";
-import { StatusService } from "../proto/keybroker/admin/v1/status_service_pb.ts";
 import { KeyService } from "../proto/keybroker/v1/key_service_pb.ts";
-import { adminServices, keyService } from "./grpc/index.ts";
+import { adminServiceDescriptions, adminServices, keyService } from "./grpc/index.ts";
 import type { ServicesOf } from "./front-door.ts";
 import { health } from "./health.ts";
 import { reflection } from "./reflection.ts";
 
 /** The services of a listener. */
 export const standardServices: ServicesOf = (listener, service, callerOf) => {
-  const offered: DescService[] = listener.admin ? [KeyService, KeyAdminService, StatusService] : [KeyService];
+  const offered: DescService[] = listener.admin ? [KeyService, ...adminServiceDescriptions] : [KeyService];
   return [
     keyService(service, callerOf),
     ...(listener.admin ? adminServices(service, callerOf) : []),

@@ -21,10 +21,12 @@ export function build(io: Io, outcome: Outcome): Command {
 
 function objectOf(status: DaemonStatus): object {
   const { version, realm, startedAt, configurationDigest, configurationAt, reloadError, warnings } = status;
-  const providers = status.providers.map(({ name, kind, reachable, lastCallAt, error }) => ({
+  const providers = status.providers.map(({ name, kind, reachable, canWrap, canUnwrap, lastCallAt, error }) => ({
     name,
     kind,
     reachable,
+    canWrap,
+    canUnwrap,
     lastCallAt,
     error,
   }));
@@ -32,10 +34,12 @@ function objectOf(status: DaemonStatus): object {
 }
 
 function textOf(status: DaemonStatus): string {
-  const rows = status.providers.map(({ name, kind, reachable, lastCallAt, error }) => [
+  const rows = status.providers.map(({ name, kind, reachable, canWrap, canUnwrap, lastCallAt, error }) => [
     name,
     kind,
-    lastCallAt === undefined ? "not called yet" : reachable ? "answers" : "does not answer",
+    lastCallAt === undefined ? "not called yet" : reachable ? "yes" : "no",
+    canWrap ? "yes" : "no",
+    canUnwrap ? "yes" : "no",
     lastCallAt?.toISOString() ?? "",
     error,
   ]);
@@ -50,5 +54,5 @@ function textOf(status: DaemonStatus): string {
     ["last reload refused", status.reloadError],
     ...status.warnings.map((warning) => ["warning", warning] as const),
   ]);
-  return head + table(["PROVIDER", "KIND", "STATE", "LAST CALL", "ERROR"], rows);
+  return head + table(["PROVIDER", "KIND", "REACHABLE", "WRAPS", "UNWRAPS", "LAST CALL", "ERROR"], rows);
 }

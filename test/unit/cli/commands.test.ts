@@ -392,7 +392,7 @@ describe("keys list and status", () => {
     });
     const ran = await cli(["status"]);
     expect(ran.text).toContain("warning: a development key\n");
-    expect(ran.text).toMatch(/^p +env +not called yet$/m);
+    expect(ran.text).toMatch(/^p +env +not called yet +no +no$/m);
     expect(JSON.parse((await cli(["status", "--json"])).text)).toMatchObject({ version: "9", realm: "prod" });
   });
 

@@ -17,6 +17,7 @@ import { reasons, Status, type Reason } from "../../../src/errors/reason.ts";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../../src/proto/google/rpc/error_details_pb.ts";
 import { StatusSchema, type Status as WireStatus } from "../../../src/proto/google/rpc/status_pb.ts";
 import { KeyAdminService } from "../../../src/proto/keybroker/admin/v1/key_admin_service_pb.ts";
+import { MasterKeyService } from "../../../src/proto/keybroker/admin/v1/master_key_service_pb.ts";
 import { StatusService } from "../../../src/proto/keybroker/admin/v1/status_service_pb.ts";
 import { ResultSchema, type Call, type Result } from "../../../src/proto/keybroker/v1/call_pb.ts";
 import {
@@ -90,7 +91,7 @@ export class FakeDaemon {
 
   async start(credentials = ServerCredentials.createInsecure(), bind = this.address): Promise<number> {
     this.#server = new Server();
-    for (const service of [KeyService, KeyAdminService, StatusService])
+    for (const service of [KeyService, KeyAdminService, MasterKeyService, StatusService])
       for (const method of service.methods) this.#add(method);
     return new Promise((resolve, reject) =>
       this.#server!.bindAsync(bind, credentials, (error, port) => (error ? reject(error) : resolve(port))),

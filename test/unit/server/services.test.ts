@@ -113,6 +113,7 @@ describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
     expect(await names("admin.sock")).toEqual([
       "grpc.health.v1.Health",
       "keybroker.admin.v1.KeyAdminService",
+      "keybroker.admin.v1.MasterKeyService",
       "keybroker.admin.v1.StatusService",
       "keybroker.v1.KeyService",
     ]);

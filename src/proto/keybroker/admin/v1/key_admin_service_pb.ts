@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file keybroker/admin/v1/key_admin_service.proto.
  */
 export const file_keybroker_admin_v1_key_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("CiprZXlicm9rZXIvYWRtaW4vdjEva2V5X2FkbWluX3NlcnZpY2UucHJvdG8SEmtleWJyb2tlci5hZG1pbi52MSI4Cg9MaXN0S2V5c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkiUgoQTGlzdEtleXNSZXNwb25zZRIlCgRrZXlzGAEgAygLMhcua2V5YnJva2VyLmFkbWluLnYxLktleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki4AEKA0tleRIMCgRuYW1lGAEgASgJEhQKDGZvcm1lcl9uYW1lcxgCIAMoCRI0CgpyZWNpcGllbnRzGAMgAygLMiAua2V5YnJva2VyLmFkbWluLnYxLktleVJlY2lwaWVudBIRCgl0aHJlc2hvbGQYBCABKA0SOgoWYnJhbmNoX2tleV9jcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQYnJhbmNoX2tleV93cmFwcxgGIAEoBBIWCg53cmFwc192ZXJpZmllZBgHIAEoCCJjCgxLZXlSZWNpcGllbnQSEAoIcHJvdmlkZXIYASABKAkSFQoNcHJvdmlkZXJfa2luZBgCIAEoCRIVCg1tYXN0ZXJfa2V5X2lkGAMgASgJEhMKC3Vud3JhcF9vbmx5GAQgASgIMmgKD0tleUFkbWluU2VydmljZRJVCghMaXN0S2V5cxIjLmtleWJyb2tlci5hZG1pbi52MS5MaXN0S2V5c1JlcXVlc3QaJC5rZXlicm9rZXIuYWRtaW4udjEuTGlzdEtleXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiprZXlicm9rZXIvYWRtaW4vdjEva2V5X2FkbWluX3NlcnZpY2UucHJvdG8SEmtleWJyb2tlci5hZG1pbi52MSI4Cg9MaXN0S2V5c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkiUgoQTGlzdEtleXNSZXNwb25zZRIlCgRrZXlzGAEgAygLMhcua2V5YnJva2VyLmFkbWluLnYxLktleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki/wEKA0tleRIMCgRuYW1lGAEgASgJEhQKDGZvcm1lcl9uYW1lcxgCIAMoCRI0CgpyZWNpcGllbnRzGAMgAygLMiAua2V5YnJva2VyLmFkbWluLnYxLktleVJlY2lwaWVudBIRCgl0aHJlc2hvbGQYBCABKA0SOgoWYnJhbmNoX2tleV9jcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQYnJhbmNoX2tleV93cmFwcxgGIAEoBBIWCg53cmFwc192ZXJpZmllZBgHIAEoCBIdChVicmFuY2hfa2V5X3JlY2lwaWVudHMYCCABKA0iqwEKDEtleVJlY2lwaWVudBIQCghwcm92aWRlchgBIAEoCRIVCg1wcm92aWRlcl9raW5kGAIgASgJEhUKDW1hc3Rlcl9rZXlfaWQYAyABKAkSEwoLdW53cmFwX29ubHkYBCABKAgSGAoQcHJvdGVjdGlvbl9sZXZlbBgFIAEoCRIaCg1hdXRoZW50aWNhdGVkGAYgASgISACIAQFCEAoOX2F1dGhlbnRpY2F0ZWQyaAoPS2V5QWRtaW5TZXJ2aWNlElUKCExpc3RLZXlzEiMua2V5YnJva2VyLmFkbWluLnYxLkxpc3RLZXlzUmVxdWVzdBokLmtleWJyb2tlci5hZG1pbi52MS5MaXN0S2V5c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message keybroker.admin.v1.ListKeysRequest
@@ -118,6 +118,14 @@ export type Key = Message<"keybroker.admin.v1.Key"> & {
    * @generated from field: bool wraps_verified = 7;
    */
   wrapsVerified: boolean;
+
+  /**
+   * How many recipients the branch key that seals now was wrapped for: fewer than the key wraps to
+   * when some could not be reached. 0 when there is none.
+   *
+   * @generated from field: uint32 branch_key_recipients = 8;
+   */
+  branchKeyRecipients: number;
 };
 
 /**
@@ -158,6 +166,21 @@ export type KeyRecipient = Message<"keybroker.admin.v1.KeyRecipient"> & {
    * @generated from field: bool unwrap_only = 4;
    */
   unwrapOnly: boolean;
+
+  /**
+   * Where the master key lives, in the backend's word (software, hsm, external …); empty while it has not told it.
+   *
+   * @generated from field: string protection_level = 5;
+   */
+  protectionLevel: string;
+
+  /**
+   * Whether a wrapped blob proves who wrapped it: under RSA-OAEP anybody who has the public key can make one.
+   * Unset while the provider has not told it.
+   *
+   * @generated from field: optional bool authenticated = 6;
+   */
+  authenticated?: boolean | undefined;
 };
 
 /**

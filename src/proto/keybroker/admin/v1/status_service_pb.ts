@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file keybroker/admin/v1/status_service.proto.
  */
 export const file_keybroker_admin_v1_status_service: GenFile = /*@__PURE__*/
-  fileDesc("CidrZXlicm9rZXIvYWRtaW4vdjEvc3RhdHVzX3NlcnZpY2UucHJvdG8SEmtleWJyb2tlci5hZG1pbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0IpgCChFHZXRTdGF0dXNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg0KBXJlYWxtGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKFGNvbmZpZ3VyYXRpb25fZGlnZXN0GAQgASgJEjYKEmNvbmZpZ3VyYXRpb25fdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMcmVsb2FkX2Vycm9yGAYgASgJEjUKCXByb3ZpZGVycxgHIAMoCzIiLmtleWJyb2tlci5hZG1pbi52MS5Qcm92aWRlclN0YXR1cxIQCgh3YXJuaW5ncxgIIAMoCSKCAQoOUHJvdmlkZXJTdGF0dXMSDAoEbmFtZRgBIAEoCRIMCgRraW5kGAIgASgJEhEKCXJlYWNoYWJsZRgDIAEoCBIyCg5sYXN0X2NhbGxfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFZXJyb3IYBSABKAkyaQoNU3RhdHVzU2VydmljZRJYCglHZXRTdGF0dXMSJC5rZXlicm9rZXIuYWRtaW4udjEuR2V0U3RhdHVzUmVxdWVzdBolLmtleWJyb2tlci5hZG1pbi52MS5HZXRTdGF0dXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CidrZXlicm9rZXIvYWRtaW4vdjEvc3RhdHVzX3NlcnZpY2UucHJvdG8SEmtleWJyb2tlci5hZG1pbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0IpgCChFHZXRTdGF0dXNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg0KBXJlYWxtGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKFGNvbmZpZ3VyYXRpb25fZGlnZXN0GAQgASgJEjYKEmNvbmZpZ3VyYXRpb25fdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMcmVsb2FkX2Vycm9yGAYgASgJEjUKCXByb3ZpZGVycxgHIAMoCzIiLmtleWJyb2tlci5hZG1pbi52MS5Qcm92aWRlclN0YXR1cxIQCgh3YXJuaW5ncxgIIAMoCSKoAQoOUHJvdmlkZXJTdGF0dXMSDAoEbmFtZRgBIAEoCRIMCgRraW5kGAIgASgJEhEKCXJlYWNoYWJsZRgDIAEoCBIyCg5sYXN0X2NhbGxfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFZXJyb3IYBSABKAkSEAoIY2FuX3dyYXAYBiABKAgSEgoKY2FuX3Vud3JhcBgHIAEoCDJpCg1TdGF0dXNTZXJ2aWNlElgKCUdldFN0YXR1cxIkLmtleWJyb2tlci5hZG1pbi52MS5HZXRTdGF0dXNSZXF1ZXN0GiUua2V5YnJva2VyLmFkbWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message keybroker.admin.v1.GetStatusRequest
@@ -133,6 +133,20 @@ export type ProviderStatus = Message<"keybroker.admin.v1.ProviderStatus"> & {
    * @generated from field: string error = 5;
    */
   error: string;
+
+  /**
+   * Every master key that the configuration wraps to here was proven by a round trip, and answers still.
+   *
+   * @generated from field: bool can_wrap = 6;
+   */
+  canWrap: boolean;
+
+  /**
+   * Every master key that the configuration names here was found enabled by its last probe.
+   *
+   * @generated from field: bool can_unwrap = 7;
+   */
+  canUnwrap: boolean;
 };
 
 /**
