@@ -58,7 +58,7 @@ export interface FaultBench {
    * `provider`, with the backend reached by this host name in place of a loopback address. Left out where the backend
    * has no host: `DNS failure` is exempt then.
    */
-  providerAt?(host: string): Readonly<Record<string, unknown>>;
+  readonly providerAt?: (host: string) => Readonly<Record<string, unknown>>;
   /** Ends the connections that are open, so that the next call needs the host's address again. With `providerAt`. */
   dropConnections?(): Promise<void>;
   inject(fault: BackendFault): Promise<Injected>;
