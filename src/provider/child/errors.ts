@@ -64,7 +64,8 @@ function errorOf({ name, code, frames }: Partial<Origin>, kind: string): Error {
   const error: NodeJS.ErrnoException = new Error(`thrown in the ${kind} provider's process`);
   if (typeof name === "string" && word.test(name)) error.name = name;
   if (typeof code === "string" && word.test(code)) error.code = code;
-  const places = Array.isArray(frames) ? frames.filter((line) => typeof line === "string" && frame.test(line)) : [];
+  const lines: unknown[] = Array.isArray(frames) ? frames : [];
+  const places = lines.filter((line) => typeof line === "string" && frame.test(line));
   error.stack = [`${error.name}: ${error.message}`, ...places.slice(0, maxFrames)].join("\n");
   return error;
 }

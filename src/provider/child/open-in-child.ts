@@ -1,6 +1,8 @@
 // Opens a provider in a child process and answers one that passes every call on to it.
 
 import type { Provider, ProviderKind } from "../provider.ts";
+import { remoteProvider } from "./remote.ts";
+import { Supervisor } from "./supervisor.ts";
 
 /**
  * What the child's module exports as `default`: a ProviderKind, or no more of it than `open`. A module that imports zod
@@ -35,5 +37,7 @@ export interface ChildOptions {
  * 2 s, with SIGKILL if need be.
  */
 export async function openInChild(options: ChildOptions): Promise<Provider> {
-  return await (await import("./supervisor.ts")).supervise(options);
+  const supervisor = new Supervisor(options);
+  await supervisor.opened();
+  return remoteProvider(supervisor);
 }

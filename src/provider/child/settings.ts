@@ -61,7 +61,10 @@ function pack(value: unknown, path: readonly string[], note: Note): unknown {
   if (typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number" && Number.isFinite(value)) return value;
   if (typeof value !== "object") throw unfit(path, `a ${typeof value}`);
-  if (isSecretSource(value)) return void note(value, path) ?? null;
+  if (isSecretSource(value)) {
+    note(value, path);
+    return null;
+  }
   if (Array.isArray(value)) return value.map((item, index) => pack(item, [...path, String(index)], note));
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) throw unfit(path, "an object of a class");

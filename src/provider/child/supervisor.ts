@@ -1,0 +1,167 @@
+// Keeps a provider's child alive: starts it, starts it again with growing delays when it ends, and ends it for good.
+
+import { performance } from "node:perf_hooks";
+import { BrokerError, isBrokerError } from "../../errors/index.ts";
+import { wipe } from "../../secret/index.ts";
+import { startProcess } from "./child-process.ts";
+import { Connection } from "./connection.ts";
+import type { OpenRequest } from "./messages.ts";
+import type { ChildOptions } from "./open-in-child.ts";
+import { packSettings } from "./settings.ts";
+import { abortable } from "./share.ts";
+
+/** Times in milliseconds. */
+export interface Tempo {
+  /** Between an end and the next start; doubled each time, up to `longestDelayMs`. */
+  readonly firstDelayMs: number;
+  readonly longestDelayMs: number;
+  /** A child that lived so long begins anew with the first delay. */
+  readonly healthyMs: number;
+  /** From the start to the opened provider. */
+  readonly startMs: number;
+  /** From `close` to SIGKILL. */
+  readonly closeMs: number;
+}
+
+/** What a daemon uses. */
+export const tempo: Tempo = {
+  firstDelayMs: 100,
+  longestDelayMs: 30_000,
+  healthyMs: 10_000,
+  startMs: 10_000,
+  closeMs: 1_500,
+};
+
+/** SIGKILL is obeyed at once, but by a process within a driver: nobody waits longer for that one. */
+const killWaitMs = 500;
+
+/** Keeps one child. */
+export class Supervisor {
+  readonly #options: ChildOptions;
+  readonly #tempo: Tempo;
+  readonly #end = new AbortController();
+  #connection: Promise<Connection> | undefined;
+  #live: Connection | undefined;
+  #failures = 0;
+  #failure: unknown;
+  #restart: { readonly atMs: number; readonly timer: NodeJS.Timeout } | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ChildOptions, times: Tempo = tempo) {
+    this.#options = options;
+    this.#tempo = times;
+    this.#start();
+  }
+
+  get kind(): string {
+    return this.#options.kind;
+  }
+
+  /** Resolves when the provider was opened, or the child ended meanwhile. Rejects when `open` failed, and closes. */
+  async opened(): Promise<void> {
+    try {
+      await this.#connection;
+    } catch (error) {
+      if (isBrokerError(error) && error.reason === "PROVIDER_UNAVAILABLE") return;
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** The child, once it is started. Throws PROVIDER_UNAVAILABLE, with the delay, while it waits to be started again. */
+  async connection(signal: AbortSignal): Promise<Connection> {
+    signal.throwIfAborted();
+    if (this.#closing) throw this.#closed();
+    if (!this.#connection) throw this.#unavailable();
+    try {
+      return this.#live ?? (await abortable(this.#connection, signal));
+    } catch (error) {
+      throw signal.aborted || this.#closing ? error : this.#unavailable();
+    }
+  }
+
+  /** Rejects calls under way and ends the child, also one that is blocked. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#restart?.timer);
+    const connection = this.#connection;
+    this.#end.abort(this.#closed());
+    const closed = connection?.then((live) => live.close(this.#closed(), this.#tempo.closeMs)).catch(() => undefined);
+    await Promise.race([closed, wait(this.#tempo.closeMs + killWaitMs)]);
+  }
+
+  #start(): void {
+    const starting = this.#launch();
+    this.#connection = starting;
+    starting.catch((error: unknown) => this.#later(error));
+  }
+
+  async #launch(): Promise<Connection> {
+    const connection = await openConnection(this.#options, this.#tempo.startMs, this.#end.signal);
+    const openedMs = performance.now();
+    this.#live = connection;
+    void connection.ended.then((error) => {
+      if (performance.now() - openedMs >= this.#tempo.healthyMs) this.#failures = 0;
+      this.#later(error);
+    });
+    return connection;
+  }
+
+  #later(error: unknown): void {
+    this.#connection = this.#live = undefined;
+    if (this.#closing) return;
+    const { firstDelayMs, longestDelayMs } = this.#tempo;
+    const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** this.#failures++);
+    this.#failure = error;
+    const timer = setTimeout(() => this.#start(), delayMs);
+    this.#restart = { atMs: performance.now() + delayMs, timer };
+  }
+
+  #unavailable(): BrokerError {
+    const retryAfterMs = Math.max(1, Math.ceil((this.#restart?.atMs ?? 0) - performance.now()));
+    const cause = this.#failure;
+    const why = isBrokerError(cause) ? cause.message : `the ${this.kind} provider's process cannot be started`;
+    return new BrokerError("PROVIDER_UNAVAILABLE", `${why}; it is started again`, { retryAfterMs, cause });
+  }
+
+  #closed(): BrokerError {
+    return new BrokerError("PROVIDER_UNAVAILABLE", `the ${this.kind} provider is closed`);
+  }
+}
+
+/** Starts a child and opens the provider in it; when that fails, the child has ended before this rejects. */
+async function openConnection(options: ChildOptions, startMs: number, end: AbortSignal): Promise<Connection> {
+  const { kind, module, settings, environment = {}, killAfterMs } = options;
+  const { packed, bytes } = packSettings(settings);
+  try {
+    const child = startProcess(environment);
+    const connection = new Connection(child, kind, killAfterMs);
+    const header: OpenRequest = {
+      module: String(module),
+      settings: packed,
+      parent: process.pid,
+      watch: !child.leashed,
+    };
+    const timer = setTimeout(() => connection.kill("it did not open the provider in time"), startMs);
+    try {
+      await connection.call("open", { header, fields: bytes }, end);
+      return connection;
+    } catch (error) {
+      connection.kill("it could not open the provider");
+      await connection.ended;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  } finally {
+    wipe(...bytes);
+  }
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
