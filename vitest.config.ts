@@ -27,6 +27,8 @@ export default defineConfig({
       project("conformance", 60_000),
       project("docs", 60_000, started),
       project("e2e", 120_000, started),
+      // Subjects meet their faults side by side, and a test waits for those before it.
+      project("faults", 600_000, { ...started, maxConcurrency: 1_000 }),
       project("long", 1_800_000, started),
     ],
   },

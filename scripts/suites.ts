@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, "..");
 const reports = join(root, ".cache/reports");
 
 /** In this order: the quick ones first. Long runs are `npm run test:long`. */
-const projects = ["unit", "unit-mocked", "conformance", "docs", "e2e"];
+const projects = ["unit", "unit-mocked", "conformance", "docs", "e2e", "faults"];
 
 interface Report {
   readonly numPassedTests: number;

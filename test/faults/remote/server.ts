@@ -72,7 +72,7 @@ export async function startKeyServer(): Promise<KeyServer> {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { status, body, headers } = lied(server, answerOf(request, Buffer.concat(chunks)));
     const sums =
-      server.lie === "missing checksum" ? {} : { crc32: String(crc32(body) ^ Number(server.lie === "wrong checksum")) };
+      server.lie === "missing checksum" ? {} : { crc32: String(crc32(body) + Number(server.lie === "wrong checksum")) };
     response.writeHead(status, { ...sums, ...headers }).end(body);
   }
 
