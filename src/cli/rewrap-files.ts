@@ -2,9 +2,11 @@
 
 import { statSync } from "node:fs";
 import type { Client } from "../client/index.ts";
-import { decode } from "../envelope/index.ts";
-import { usage, failureOf, report, type Failure } from "./failure.ts";
-import { readEnvelope } from "./input.ts";
+import { decode, kindName, type Envelope } from "../envelope/index.ts";
+import type { Reason } from "../errors/reason.ts";
+import { envelopeFiles } from "./envelope-files.ts";
+import { usage, failureOf, oneLine, report, type Failure } from "./failure.ts";
+import { readEnvelope, type EnvelopeInput } from "./input.ts";
 import type { Io } from "./io.ts";
 import { emitJson, envelopeBytes } from "./output.ts";
 import { writeWhole } from "./output-file.ts";
@@ -20,36 +22,45 @@ export interface FilesSettings {
   readonly json?: boolean;
 }
 
-/** A file and why it was not rewrapped, if it was not. */
+/** What became of a file. */
 interface Rewrapped {
   readonly file: string;
+  /** Why it was not rewrapped. */
   readonly failure?: Failure;
+  /** The master keys that it is under now; for one that was left, those that it needs. */
+  readonly masterKeys?: string | undefined;
 }
 
 /**
- * Rewraps files. An unreachable daemon ends the work: what was not tried is counted as such. Answers the exit status:
- * 0, the one that all failures share, or 1.
+ * Rewraps files, and in folders all envelopes. An unreachable daemon ends the work: what was not tried is counted as
+ * such. Answers the exit status: 0, the one that all failures share, or 1.
  */
-export async function rewrapFiles(io: Io, client: Client, files: string[], settings: FilesSettings): Promise<number> {
-  if (files.includes("-")) throw usage("standard input cannot be rewrapped in place: leave the files out");
-  const names = [...new Set(files)];
-  const waiting = names.values();
+export async function rewrapFiles(
+  io: Io,
+  client: Client,
+  operands: string[],
+  settings: FilesSettings,
+): Promise<number> {
+  if (operands.includes("-")) throw usage("standard input cannot be rewrapped in place: leave the files out");
+  const { files, others } = await envelopeFiles(operands);
+  const waiting = files.values();
   const done: Rewrapped[] = [];
-  const bar = progress(io, names.length, settings.json !== true);
-  let unreachable: unknown;
+  const bar = progress(io, files.length, settings.json !== true);
+  let unreachable = false;
   const worker = async (): Promise<void> => {
     for (const file of waiting) {
-      if (unreachable !== undefined) return;
-      const failure = await attempt(io, client, file, settings);
-      if (failure?.exit === 6) unreachable = failure;
-      done.push(failure ? { file, failure } : { file });
+      if (unreachable) return;
+      const rewrapped = await attempt(io, client, file, settings);
+      const { failure } = rewrapped;
+      unreachable ||= failure?.exit === 6;
+      done.push(rewrapped);
       if (failure && !settings.json) bar.interrupt(() => report(named(file, failure), io, false));
       bar.step();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(filesAtOnce, names.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(filesAtOnce, files.length) }, worker));
   bar.end();
-  await summary(io, names, done, settings);
+  await summary(io, { files: files.length, others }, done, settings);
   return statusOf(done);
 }
 
@@ -58,20 +69,36 @@ function named(file: string, failure: Failure): Failure {
   return failure.message.startsWith(file) ? failure : { ...failure, message: `${file}: ${failure.message}` };
 }
 
-async function attempt(io: Io, client: Client, file: string, settings: FilesSettings): Promise<Failure | undefined> {
+async function attempt(io: Io, client: Client, file: string, settings: FilesSettings): Promise<Rewrapped> {
+  let old: Uint8Array | undefined;
   try {
-    await rewrapFile(io, client, file, settings);
-    return undefined;
+    const { bytes, text } = await readEnvelope(io, file);
+    old = bytes;
+    return { file, masterKeys: await rewrapFile(client, file, { bytes, text }, settings) };
   } catch (error) {
-    return failureOf(error);
+    const failure = failureOf(error);
+    const { reason } = failure;
+    return { file, failure, masterKeys: reason && aboutMasterKeys.has(reason) ? masterKeysOf(old) : undefined };
   }
 }
 
-async function rewrapFile(io: Io, client: Client, file: string, { key, dryRun }: FilesSettings): Promise<void> {
-  const { bytes, text } = await readEnvelope(io, file);
+/** Failures that another configuration, or another day, may mend. */
+const aboutMasterKeys: ReadonlySet<string> = new Set<Reason>([
+  "ENVELOPE_REFUSED",
+  "KEY_DISABLED",
+  "PROVIDER_UNAVAILABLE",
+  "PROVIDER_TIMEOUT",
+]);
+
+async function rewrapFile(
+  client: Client,
+  file: string,
+  { bytes, text }: EnvelopeInput,
+  { key, dryRun }: FilesSettings,
+): Promise<string> {
   const { envelope } = await client.rewrap({ envelope: bytes, key });
   // The only copy of a data key is about to be replaced: by an envelope, or not at all.
-  decode(envelope);
+  const { recipients, threshold } = decode(envelope);
   const { mode, uid, gid } = statSync(file);
   if (!dryRun)
     writeWhole(file, envelopeBytes(envelope, { binary: !text }), {
@@ -79,15 +106,50 @@ async function rewrapFile(io: Io, client: Client, file: string, { key, dryRun }:
       owner: { uid, gid },
       overwrite: true,
     });
+  return masterKeysText(recipients, threshold);
 }
 
-async function summary(io: Io, names: string[], done: Rewrapped[], settings: FilesSettings): Promise<void> {
+/** The master keys that stand in an envelope's public header; undefined where it cannot be read. */
+function masterKeysOf(envelope: Uint8Array | undefined): string | undefined {
+  if (envelope === undefined) return undefined;
+  try {
+    const { recipients, threshold } = decode(envelope);
+    return masterKeysText(recipients, threshold);
+  } catch {
+    return undefined;
+  }
+}
+
+function masterKeysText(recipients: Envelope["recipients"], threshold: number): string {
+  const names = recipients.map(({ kind, masterKeyId }) => `${kindName(kind)} ${masterKeyId}`);
+  return names.length === 1 ? names[0]! : `${threshold} of ${names.join(", ")}`;
+}
+
+async function summary(
+  io: Io,
+  { files, others }: { readonly files: number; readonly others: number },
+  done: Rewrapped[],
+  settings: FilesSettings,
+): Promise<void> {
   const failed = done.filter(({ failure }) => failure).length;
-  const counts = { rewrapped: done.length - failed, failed, notTried: names.length - done.length };
+  const counts = { rewrapped: done.length - failed, failed, notTried: files - done.length, noEnvelopes: others };
   if (settings.json) return emitJson(io, { dryRun: settings.dryRun ?? false, ...counts, files: done });
-  const verb = settings.dryRun ? "would be rewrapped" : "rewrapped";
+  const [verb, under] = settings.dryRun ? ["would be rewrapped", "would be under"] : ["rewrapped", "now under"];
   const rest = counts.notTried > 0 ? `, ${counts.notTried} not tried` : "";
-  io.stderr.write(`${counts.rewrapped} ${verb}, ${failed} failed${rest}\n`);
+  const passed = others > 0 ? `, ${others} no envelopes` : "";
+  io.stderr.write(`${counts.rewrapped} ${verb}, ${failed} failed${rest}${passed}\n`);
+  for (const line of countLines(under, done, false)) io.stderr.write(line);
+  for (const line of countLines("left, and need", done, true)) io.stderr.write(line);
+}
+
+/** A line for each set of master keys, with how many files have it. */
+function countLines(words: string, done: readonly Rewrapped[], failed: boolean): string[] {
+  const counts = new Map<string, number>();
+  for (const { failure, masterKeys } of done) {
+    if (masterKeys === undefined || (failure !== undefined) !== failed) continue;
+    counts.set(masterKeys, (counts.get(masterKeys) ?? 0) + 1);
+  }
+  return [...counts].map(([masterKeys, count]) => `  ${count} ${words} ${oneLine(masterKeys)}\n`);
 }
 
 function statusOf(done: readonly Rewrapped[]): number {

@@ -4,6 +4,7 @@ export { contextHash } from "./context.ts";
 export { decode } from "./decode.ts";
 export { encodeBranchHeader } from "./encode.ts";
 export { commitmentEquals, deriveKeys } from "./keys.ts";
+export { kindName } from "./kinds.ts";
 export { limits, suite } from "./limits.ts";
 export { material, shareOf } from "./material.ts";
 export { isKeyName, isRealm } from "./names.ts";

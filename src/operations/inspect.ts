@@ -1,5 +1,6 @@
 // Inspect: reads an envelope's public header. No provider is asked and nothing is proven.
 
+import { kindName } from "../envelope/index.ts";
 import type { Envelope } from "../envelope/types.ts";
 import { onKey } from "./operation.ts";
 import type { Operation } from "./operation.ts";
@@ -12,7 +13,7 @@ export interface InspectRequest {
 
 export interface InspectResponse {
   readonly header: Envelope;
-  /** The configuration's name for each recipient's provider, and its kind's; empty where it has none. */
+  /** The configuration's name for each recipient's provider, and its kind's; the first is empty where it has none. */
   readonly recipients: readonly { readonly provider: string; readonly kind: string }[];
 }
 
@@ -21,6 +22,11 @@ export const inspect: Operation<InspectRequest, InspectResponse, EnvelopeSubject
   read: readEnvelope,
   authorise: onKey("inspect"),
   act({ graph, subject }, key) {
-    return { header: subject.envelope, recipients: graph.broker.recipientsOf(key, subject.envelope) };
+    const header = subject.envelope;
+    const recipients = graph.broker.recipientsOf(key, header).map(({ provider, kind }, index) => {
+      const { kind: number } = header.recipients[index]!;
+      return { provider, kind: kind === String(number) ? kindName(number) : kind };
+    });
+    return { header, recipients };
   },
 };

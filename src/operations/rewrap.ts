@@ -1,5 +1,6 @@
 // Rewrap: seals an envelope's data key anew; the context's hash is carried over unseen.
 
+import { explaining } from "./explain.ts";
 import { onKey } from "./operation.ts";
 import type { Operation } from "./operation.ts";
 import { checkNamedKey, readEnvelope } from "./requests.ts";
@@ -18,8 +19,10 @@ export const rewrap: Operation<RewrapRequest, RewrapResponse, EnvelopeSubject> =
   name: "rewrap",
   read: readEnvelope,
   authorise: onKey("rewrap"),
-  async act({ graph, request, subject, scope }, key) {
+  async act({ graph, identity, request, subject, scope }, key) {
     checkNamedKey(graph, key, request.key);
-    return { envelope: await graph.broker.rewrap(key, subject.envelope, scope) };
+    const { envelope } = subject;
+    const opening = { graph, identity, key, envelope };
+    return { envelope: await explaining(opening, () => graph.broker.rewrap(key, envelope, scope)) };
   },
 };

@@ -1,6 +1,7 @@
 // Unwrap: opens an envelope for a caller who repeats its context.
 
 import type { Context } from "../envelope/types.ts";
+import { explaining } from "./explain.ts";
 import { onKey } from "./operation.ts";
 import type { Operation } from "./operation.ts";
 import { checkNamedKey, readOpening } from "./requests.ts";
@@ -24,9 +25,11 @@ export const unwrap: Operation<UnwrapRequest, UnwrapResponse, OpeningSubject> = 
   name: "unwrap",
   read: readOpening,
   authorise: onKey("unwrap"),
-  act({ graph, request, subject, scope }, key) {
+  act({ graph, identity, request, subject, scope }, key) {
     checkNamedKey(graph, key, request.key);
-    const unsealed = graph.broker.unwrap(key, subject.envelope, subject.contextHash, scope);
+    const { envelope, contextHash } = subject;
+    const opening = { graph, identity, key, envelope };
+    const unsealed = explaining(opening, () => graph.broker.unwrap(key, envelope, contextHash, scope));
     return after(unsealed, ({ dataKey, rewrapDue }) => ({ plaintext: dataKey, key: key.name, rewrapDue }));
   },
 };

@@ -29,9 +29,13 @@ export function build(io: Io, outcome: Outcome): Command {
   ];
   const command = define("rewrap", "Seal envelopes anew under a current branch key; no key leaves the daemon", flags, [
     "keybroker rewrap /etc/keys/*.kb1",
+    "keybroker rewrap --dry-run /srv/backups",
     "find /srv -name '*.kb1' -print0 | xargs -0 keybroker rewrap --key backups/db",
     "keybroker rewrap <old.kb1 >new.kb1",
-  ]).argument("[file...]", "files to rewrap in place, each in the form it has; standard input to output when left out");
+  ]).argument(
+    "[file...]",
+    "files, or folders of them, to rewrap in place, each in the form it has; standard input to output when left out",
+  );
   return onRun<RewrapSettings>(command, io, outcome, async (settings, files) => {
     if (files.length === 0) return rewrapStream(io, settings);
     if (settings.output !== undefined) throw usage("files are rewrapped in place: --output goes with standard input");

@@ -1,6 +1,6 @@
 // The commands against a daemon in this process: what they read, ask, write, and exit with.
 
-import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { decode, toText } from "../../../src/envelope/index.ts";
 import { FakeDaemon, Refusal } from "../client/fake-daemon.ts";
@@ -272,7 +272,7 @@ describe("rewrap", () => {
     chmodSync(files.at("b"), 0o640);
     symlinkSync("a", files.at("link"));
     const ran = await cli(["rewrap", files.at("link"), files.at("b"), "--key", "k"]);
-    expect(ran).toMatchObject({ exit: 0, text: "", stderr: "2 rewrapped, 0 failed\n" });
+    expect(ran).toMatchObject({ exit: 0, text: "", stderr: "2 rewrapped, 0 failed\n  2 now under env id\n" });
     expect(readFileSync(files.at("a"), "utf8")).toBe(newText);
     expect(readFileSync(files.at("b"))).toEqual(Buffer.from(rewrapped));
     expect(statSync(files.at("b")).mode & 0o777).toBe(0o640);
@@ -295,10 +295,38 @@ describe("rewrap", () => {
     expect(readFileSync(files.at("c"), "utf8")).toBe(newText);
   });
 
+  test("in folders every envelope, in either form, and nothing else", async () => {
+    mkdirSync(files.at("in/deep"), { recursive: true });
+    const [one, two, other] = [files.at("in/a"), files.at("in/deep/b.key"), files.at("in/readme")];
+    writeFileSync(one, text);
+    writeFileSync(two, envelope);
+    writeFileSync(other, "kb1 is the form of envelopes");
+    symlinkSync(one, files.at("in/link"));
+    const ran = await cli(["rewrap", files.at("in"), one]);
+    expect(ran).toMatchObject({ exit: 0, stderr: "2 rewrapped, 0 failed, 1 no envelopes\n  2 now under env id\n" });
+    expect(readFileSync(one, "utf8")).toBe(newText);
+    expect(readFileSync(two)).toEqual(Buffer.from(rewrapped));
+    expect(readFileSync(other, "utf8")).toBe("kb1 is the form of envelopes");
+  });
+
+  test("says which master keys the files need that were left", async () => {
+    daemon.handler = ({ request }) => {
+      const { dataKeyLength } = decode((request as { envelope: Uint8Array }).envelope);
+      if (dataKeyLength === 3) throw new Refusal("ENVELOPE_REFUSED", "not here");
+      return { envelope: rewrapped };
+    };
+    for (const name of ["a", "b", "c"]) writeFileSync(files.at(name), name === "b" ? text : someEnvelope(3));
+    const ran = await cli(["rewrap", "--key", "k", ...["a", "b", "c"].map((name) => files.at(name))]);
+    expect(ran.exit).toBe(4);
+    expect(ran.stderr).toMatch(/1 rewrapped, 2 failed\n {2}1 now under env id\n {2}2 left, and need env id\n$/);
+    const object = JSON.parse((await cli(["rewrap", "--json", files.at("a")])).text) as object;
+    expect(object).toMatchObject({ files: [{ masterKeys: "env id", failure: { reason: "ENVELOPE_REFUSED" } }] });
+  });
+
   test("--dry-run asks and writes nothing", async () => {
     writeFileSync(files.at("a"), text);
     const ran = await cli(["rewrap", "--dry-run", files.at("a")]);
-    expect(ran).toMatchObject({ exit: 0, stderr: "1 would be rewrapped, 0 failed\n" });
+    expect(ran).toMatchObject({ exit: 0, stderr: "1 would be rewrapped, 0 failed\n  1 would be under env id\n" });
     expect(readFileSync(files.at("a"), "utf8")).toBe(text);
     expect(daemon.asked).toHaveLength(1);
   });
