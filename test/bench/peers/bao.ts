@@ -1,6 +1,7 @@
-// OpenBao's transit engine on its development server, over loopback HTTP with a token, with a file audit where it allows.
+// OpenBao's transit engine on its development server, over loopback HTTP with a token and a file audit.
 
 import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../backends/free-port.ts";
 import { until } from "../../backends/until.ts";
@@ -14,8 +15,15 @@ export const bao: PeerKind = {
   description: "OpenBao transit, token, file audit, plain HTTP",
   async start({ path, folder, launch }) {
     const port = await freePort();
+    const config = join(folder, "bao.hcl");
+    // The API refuses audit devices: they stand in the configuration alone.
+    writeFileSync(
+      config,
+      `audit "file" "bench" {\n  options {\n    file_path = "${join(folder, "audit.log")}"\n  }\n}\n`,
+    );
     const flags = [
       "-dev",
+      `-config=${config}`,
       `-dev-root-token-id=${token}`,
       `-dev-listen-address=127.0.0.1:${port}`,
       "-dev-no-store-token",
@@ -29,10 +37,6 @@ export const bao: PeerKind = {
         () => true as const,
         () => child.exit() && Promise.reject(new Error(child.stderr())),
       ),
-    );
-    const audit = { type: "file", options: { file_path: join(folder, "audit.log") } };
-    await send("sys/audit/file", audit).catch((error: unknown) =>
-      console.log(`OpenBao without audit: ${String(error)}`),
     );
     await send("transit/keys/bench", {});
     const plaintext = randomBytes(32).toString("base64");
