@@ -1,5 +1,7 @@
 // What a provider's fault tests are made of: a real or strict backend that can be told to fail in each way.
 
+import type { Program } from "../backends/available.ts";
+
 /** The ways in which a backend fails, each tried against each provider. */
 export const faults = [
   "hang",
@@ -73,6 +75,8 @@ export interface FaultSubject {
   readonly kind: string;
   /** Faults that this backend cannot have, each with why: `child killed` where there is no child. */
   readonly exempt: Readonly<Partial<Record<Fault, string>>>;
+  /** What `start` needs: where one is missing and cannot be installed, a laptop skips this kind and CI fails. */
+  readonly programs?: readonly Program[];
   /** Each call starts a backend of its own: several run side by side. Throws when it cannot be started. */
   start(): Promise<FaultBench>;
 }

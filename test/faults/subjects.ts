@@ -2,20 +2,30 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { available } from "../backends/available.ts";
 import { firstPartyKinds } from "../../src/provider/registry.ts";
 import { subject as remote } from "./remote/subject.ts";
 import type { FaultSubject } from "./subject.ts";
 
-/** Loads them all, or those whose kinds KEYBROKER_FAULTS lists with commas. Throws when a kind has none. */
-export async function loadSubjects(): Promise<readonly FaultSubject[]> {
-  const chosen = process.env["KEYBROKER_FAULTS"]?.split(",");
-  const kinds = firstPartyKinds.filter((kind) => chosen?.includes(kind) ?? true);
-  const subjects = await Promise.all(kinds.map(load));
-  return chosen && !chosen.includes(remote.kind) ? subjects : [...subjects, remote];
+/** Subjects, and the kinds whose programs are not here. */
+export interface Subjects {
+  readonly here: readonly FaultSubject[];
+  readonly missing: readonly string[];
 }
 
-/** The subject of one kind. */
-export async function load(kind: string): Promise<FaultSubject> {
+/**
+ * Loads them all, or those whose kinds KEYBROKER_FAULTS lists with commas; their programs are installed. Throws when a
+ * kind has no subject, and under CI when a program is missing.
+ */
+export async function loadSubjects(): Promise<Subjects> {
+  const chosen = process.env["KEYBROKER_FAULTS"]?.split(",");
+  const all = [...(await Promise.all(firstPartyKinds.map(load))), remote];
+  const wanted = all.filter(({ kind }) => chosen?.includes(kind) ?? true);
+  const here = wanted.filter(({ programs = [] }) => programs.every((program) => available(program) !== undefined));
+  return { here, missing: wanted.filter((subject) => !here.includes(subject)).map(({ kind }) => kind) };
+}
+
+async function load(kind: string): Promise<FaultSubject> {
   const file = join(import.meta.dirname, `${kind}.ts`);
   if (!existsSync(file)) throw new Error(`provider kind ${kind} has no test/faults/${kind}.ts`);
   return ((await import(file)) as { subject: FaultSubject }).subject;
