@@ -51,6 +51,13 @@ export const finding = z.object({
   fix: z.string().max(2_000).optional(),
 });
 
+/** A notice. */
+export const notice = z.object({
+  topic: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
+  level: z.enum(["warning", "error"]),
+  message: z.string().max(2_000),
+});
+
 /** The answer's value as its schema makes it, and so many fields; otherwise INTERNAL, with the fields wiped. */
 export function readAnswer<T>(kind: string, answer: Answer, schema: z.ZodType<T>, fieldCount = 0): T {
   const { success, data } = schema.safeParse(answer.value);

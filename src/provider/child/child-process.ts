@@ -41,9 +41,12 @@ const maxLineLength = 300;
 const tailWaitMs = 200;
 
 /** Starts a process that runs worker.ts. Nothing of the daemon's environment but PATH and LANG is in it. */
-export function startProcess(environment: Readonly<Record<string, string>>, leash = findLeash()): ProviderProcess {
+export function startProcess(
+  environment: Readonly<Record<string, string>>,
+  leash: string | null = findLeash() ?? null,
+): ProviderProcess {
   const command = [process.execPath, ...flags, fileURLToPath(ownModule("src/provider/child/worker"))];
-  const [program, ...args] = leash === undefined ? command : [leash, "--pdeathsig", "KILL", "--", ...command];
+  const [program, ...args] = leash === null ? command : [leash, "--pdeathsig", "KILL", "--", ...command];
   const child = spawn(program!, args, {
     env: { ...inherited(), ...environment },
     stdio: ["ignore", "ignore", "pipe", "pipe"],
@@ -59,7 +62,7 @@ export function startProcess(environment: Readonly<Record<string, string>>, leas
     });
   });
   const pipe = child.stdio[pipeDescriptor] as Duplex;
-  return { pid: child.pid, pipe, leashed: leash !== undefined, ended, kill: () => void child.kill("SIGKILL") };
+  return { pid: child.pid, pipe, leashed: leash !== null, ended, kill: () => void child.kill("SIGKILL") };
 }
 
 function inherited(): Record<string, string> {

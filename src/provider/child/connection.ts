@@ -2,6 +2,8 @@
 
 import { BrokerError } from "../../errors/index.ts";
 import { copy, wipe } from "../../secret/index.ts";
+import type { Notify } from "../provider.ts";
+import { notice as noticeSchema } from "./answers.ts";
 import type { Ending, ProviderProcess } from "./child-process.ts";
 import { unpackError } from "./errors.ts";
 import { createFrameDecoder, encodeFrame } from "./frame.ts";
@@ -24,6 +26,13 @@ export interface Request {
   readonly onItem?: (item: unknown) => void;
 }
 
+/** As `ChildOptions`. */
+export interface ConnectionOptions {
+  readonly kind: string;
+  readonly killAfterMs: number;
+  readonly notify?: Notify | undefined;
+}
+
 interface Pending {
   readonly settle: { resolve(answer: Answer): void; reject(error: unknown): void };
   readonly onItem: Request["onItem"];
@@ -42,16 +51,18 @@ export class Connection {
   readonly ended: Promise<BrokerError>;
   readonly #process: ProviderProcess;
   readonly #killAfterMs: number;
+  readonly #notify: Notify | undefined;
   readonly #pending = new Map<number, Pending>();
   readonly #decoder = createFrameDecoder((frame) => this.#receive(frame));
   #lastId = 0;
   #failure: BrokerError | undefined;
   #cause: unknown;
 
-  constructor(child: ProviderProcess, kind: string, killAfterMs: number) {
+  constructor(child: ProviderProcess, { kind, killAfterMs, notify }: ConnectionOptions) {
     this.#process = child;
     this.kind = kind;
     this.#killAfterMs = killAfterMs;
+    this.#notify = notify;
     // A pipe fails when its process does; `ended` tells.
     child.pipe.on("error", () => undefined).on("data", (chunk: Buffer) => this.#read(chunk));
     this.ended = child.ended.then((ending) => this.#end(ending));
@@ -105,6 +116,7 @@ export class Connection {
 
   #receive({ header, fields }: Frame): void {
     if ("fault" in header) return void (this.#cause = unpackError(header["fault"], this.kind));
+    if ("notice" in header) return this.#notify?.(noticeSchema.parse(header["notice"]));
     const id = header["id"] as number;
     const pending = this.#pending.get(id);
     if (!pending) throw new TypeError("an answer to no call");

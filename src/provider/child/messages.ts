@@ -1,5 +1,6 @@
 // What the daemon and a provider's child say to each other; material, blobs and secrets go in a frame's fields.
 
+import type { Notice } from "../provider.ts";
 import type { PackedError } from "./errors.ts";
 import type { PackedSettings } from "./settings.ts";
 
@@ -35,9 +36,10 @@ export interface BoundRequest {
 /** Beside calls, the daemon says: this call was aborted; close the provider and end. */
 export type Word = { readonly abort: number } | { readonly close: true };
 
-/** What a child says: one of an examination's findings, a call's end, or why it must end itself. */
+/** What a child says: one of an examination's findings, a call's end, a notice, or why it must end itself. */
 export type Reply =
   | { readonly id: number; readonly item: unknown }
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: PackedError }
+  | { readonly notice: Notice }
   | { readonly fault: PackedError };

@@ -3,7 +3,7 @@
 import { BrokerError } from "../../errors/index.ts";
 import { copy, wipe } from "../../secret/index.ts";
 import type { Binding } from "../binding.ts";
-import type { Provider, VersionState } from "../provider.ts";
+import type { Notify, Provider, VersionState } from "../provider.ts";
 import { createKeptKeys, newsOf } from "./kept-keys.ts";
 import type { KeptKeys } from "./kept-keys.ts";
 import type { BoundRequest, OpenRequest, Operation } from "./messages.ts";
@@ -37,6 +37,7 @@ type Work<T> = (asked: Asked<T>) => Promise<Made>;
 interface State {
   provider: Provider | undefined;
   wipeSecrets: () => void;
+  readonly notify: Notify;
   readonly keys: KeptKeys;
 }
 
@@ -49,8 +50,8 @@ export interface Office {
 }
 
 /** Makes an office without a provider: the first call is `open`. */
-export function createOffice(): Office {
-  const state: State = { provider: undefined, wipeSecrets: () => {}, keys: createKeptKeys() };
+export function createOffice(notify: Notify): Office {
+  const state: State = { provider: undefined, wipeSecrets: () => {}, notify, keys: createKeptKeys() };
   const all: Record<Operation, Work<never>> = {
     ...providerWork(state),
     ...bindingWork(state.keys),
@@ -68,10 +69,10 @@ export function createOffice(): Office {
 function providerWork(state: State) {
   const open: Work<OpenRequest> = async ({ request: { module, settings, parent, watch }, fields }) => {
     const unpacked = unpackSettings(settings, fields);
-    state.wipeSecrets = unpacked.wipe;
+    state.wipeSecrets = () => unpacked.wipe();
     await holdOn(parent, watch);
-    const kind = (await load(module)).default;
-    state.provider = await kind.open(unpacked.settings as never);
+    const { default: kind } = await load(module);
+    state.provider = await kind.open(unpacked.settings as never, state.notify);
     return plain({});
   };
   const masterKey: Work<{ reference: unknown }> = async ({ request: { reference }, signal }) => {

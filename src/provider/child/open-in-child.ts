@@ -1,6 +1,6 @@
 // Opens a provider in a child process and answers one that passes every call on to it.
 
-import type { Provider, ProviderKind } from "../provider.ts";
+import type { Notify, Provider, ProviderKind } from "../provider.ts";
 import { remoteProvider } from "./remote.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -25,6 +25,8 @@ export interface ChildOptions {
   readonly killAfterMs: number;
   /** Variables for the child beside PATH and LANG, never secrets: everyone on the machine may see them. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Gets the provider's notices, and one of the topic `process` whenever the child ends by itself or must be killed. */
+  readonly notify?: Notify | undefined;
 }
 
 /**

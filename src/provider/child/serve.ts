@@ -15,7 +15,7 @@ const faultWaitMs = 500;
 /** Serves until the pipe ends. */
 export function serve(pipe: Duplex): void {
   const underWay = new Map<number, AbortController>();
-  const office = createOffice();
+  const office = createOffice((notice) => send({ notice }));
 
   function send(reply: Reply, fields: readonly Uint8Array[] = [], then?: () => void): void {
     const frame = encodeFrame(reply, fields);

@@ -39,6 +39,7 @@ const killWaitMs = 500;
 export class Supervisor {
   readonly #options: ChildOptions;
   readonly #tempo: Tempo;
+  readonly #startProcess: typeof startProcess;
   readonly #end = new AbortController();
   #connection: Promise<Connection> | undefined;
   #live: Connection | undefined;
@@ -47,9 +48,10 @@ export class Supervisor {
   #restart: { readonly atMs: number; readonly timer: NodeJS.Timeout } | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: ChildOptions, times: Tempo = tempo) {
+  constructor(options: ChildOptions, times: Tempo = tempo, start = startProcess) {
     this.#options = options;
     this.#tempo = times;
+    this.#startProcess = start;
     this.#start();
   }
 
@@ -101,7 +103,7 @@ export class Supervisor {
   }
 
   async #launch(): Promise<Connection> {
-    const connection = await openConnection(this.#options, this.#tempo.startMs, this.#end.signal);
+    const connection = await openConnection(this.#options, this.#startProcess, this.#tempo.startMs, this.#end.signal);
     const openedMs = performance.now();
     this.#live = connection;
     void connection.ended.then((error) => {
@@ -119,13 +121,19 @@ export class Supervisor {
     this.#failure = error;
     const timer = setTimeout(() => this.#start(), delayMs);
     this.#restart = { atMs: performance.now() + delayMs, timer };
+    const message = `${this.#words()}; it is started again in ${delayMs} ms`;
+    this.#options.notify?.({ topic: "process", level: "warning", message });
   }
 
   #unavailable(): BrokerError {
     const retryAfterMs = Math.max(1, Math.ceil((this.#restart?.atMs ?? 0) - performance.now()));
-    const cause = this.#failure;
-    const why = isBrokerError(cause) ? cause.message : `the ${this.kind} provider's process cannot be started`;
-    return new BrokerError("PROVIDER_UNAVAILABLE", `${why}; it is started again`, { retryAfterMs, cause });
+    const message = `${this.#words()}; it is started again`;
+    return new BrokerError("PROVIDER_UNAVAILABLE", message, { retryAfterMs, cause: this.#failure });
+  }
+
+  #words(): string {
+    const failure = this.#failure;
+    return isBrokerError(failure) ? failure.message : `the ${this.kind} provider's process cannot be started`;
   }
 
   #closed(): BrokerError {
@@ -134,12 +142,17 @@ export class Supervisor {
 }
 
 /** Starts a child and opens the provider in it; when that fails, the child has ended before this rejects. */
-async function openConnection(options: ChildOptions, startMs: number, end: AbortSignal): Promise<Connection> {
-  const { kind, module, settings, environment = {}, killAfterMs } = options;
+async function openConnection(
+  options: ChildOptions,
+  start: typeof startProcess,
+  startMs: number,
+  end: AbortSignal,
+): Promise<Connection> {
+  const { module, settings, environment = {} } = options;
   const { packed, bytes } = packSettings(settings);
   try {
-    const child = startProcess(environment);
-    const connection = new Connection(child, kind, killAfterMs);
+    const child = start(environment);
+    const connection = new Connection(child, options);
     const header: OpenRequest = {
       module: String(module),
       settings: packed,
