@@ -1,0 +1,72 @@
+// One symmetric KMS key as a master key: aws-kms scheme 1 of docs/envelope.md.
+
+import { BrokerError } from "../../src/errors/index.ts";
+import type { Binding, MasterKey, Unwrapped, Wrapped } from "../../src/provider/index.ts";
+import { inRegion, isMultiRegion } from "./arn.ts";
+import type { KeyArn } from "./arn.ts";
+import { decrypt, encrypt } from "./crypt.ts";
+import { firstThatAnswers } from "./fallback.ts";
+import { createKmsKey } from "./kms-key.ts";
+import type { Context } from "./kms-key.ts";
+import { createProbe } from "./probe.ts";
+import type { Seen } from "./probe.ts";
+import { listVersions, rotateNow } from "./rotation.ts";
+
+/** Encrypt with the binding as EncryptionContext; the blob is what KMS answers. */
+export const scheme = 1;
+
+/** What Decrypt takes at most: https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html */
+const maxBlobBytes = 6_144;
+
+/** The master key of a key ARN in the first region. Nothing is asked before the first call. */
+export function createMasterKey(arn: KeyArn, context: Context): MasterKey {
+  const { library, regions } = context;
+  const key = createKmsKey(arn, context);
+  const seen: Seen = {};
+  const unwrapping = isMultiRegion(arn.keyId) ? regions : ([regions[0]] as const);
+
+  async function wrap(material: Uint8Array, { pairs }: Binding, signal: AbortSignal): Promise<Wrapped> {
+    signal.throwIfAborted();
+    // Only the version comes of it, which is informational: a look that fails is none of the wrap's business.
+    if (key.protection() === undefined) await key.look(signal).catch(() => signal.throwIfAborted());
+    const target = { library, region: regions[0], key: key.id, pairs };
+    const wrapped = await key.judged(signal, encrypt(target, material, signal));
+    seen.Encrypt = pairs;
+    return { wrapped, scheme, version: key.materials.current() };
+  }
+
+  async function unwrap(wrapped: Uint8Array, used: number, binding: Binding, signal: AbortSignal): Promise<Unwrapped> {
+    signal.throwIfAborted();
+    if (used !== scheme || wrapped.length === 0 || wrapped.length > maxBlobBytes) throw refused();
+    const { pairs } = binding;
+    const call = firstThatAnswers(unwrapping, context.fallbackAfterMs, signal, (region, limit) =>
+      decrypt({ library, region, key: inRegion(arn, region.name), pairs }, wrapped, limit),
+    );
+    const { material, version } = await key.judged(signal, call);
+    seen.Decrypt = pairs;
+    const rewrapDue = await key.materials.isOutdated(version, () => key.look(signal));
+    return { material, version: version ?? "", rewrapDue };
+  }
+
+  const calls = { wrap, unwrap, probe: createProbe(key, context, seen) };
+  // The same key goes by another ARN in each region: envelopes made before the regions changed places still open.
+  const siblings = unwrapping.slice(1).map((region) => Object.freeze({ id: inRegion(arn, region.name), ...calls }));
+  return Object.freeze({
+    id: key.id,
+    unwrapOnly: siblings,
+    ...calls,
+    get protection() {
+      return key.protection();
+    },
+    versions: (signal: AbortSignal) => listVersions(library, regions[0], key.id, signal),
+    async rotate(signal: AbortSignal) {
+      const material = await key.judged(signal, rotateNow(library, regions[0], key.id, signal));
+      await key.look(signal).catch(() => undefined);
+      return material;
+    },
+  });
+}
+
+function refused(): BrokerError {
+  return new BrokerError("ENVELOPE_REFUSED", "this master key did not make this blob for this binding");
+}
