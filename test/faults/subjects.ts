@@ -19,13 +19,15 @@ export interface Subjects {
  */
 export async function loadSubjects(): Promise<Subjects> {
   const chosen = process.env["KEYBROKER_FAULTS"]?.split(",");
-  const all = [...(await Promise.all(firstPartyKinds.map(load))), remote];
-  const wanted = all.filter(({ kind }) => chosen?.includes(kind) ?? true);
+  const wanted = await Promise.all(
+    [...firstPartyKinds, remote.kind].filter((kind) => chosen?.includes(kind) ?? true).map(load),
+  );
   const here = wanted.filter(({ programs = [] }) => programs.every((program) => available(program) !== undefined));
   return { here, missing: wanted.filter((subject) => !here.includes(subject)).map(({ kind }) => kind) };
 }
 
 async function load(kind: string): Promise<FaultSubject> {
+  if (kind === remote.kind) return remote;
   const file = join(import.meta.dirname, `${kind}.ts`);
   if (!existsSync(file)) throw new Error(`provider kind ${kind} has no test/faults/${kind}.ts`);
   return ((await import(file)) as { subject: FaultSubject }).subject;
