@@ -18,7 +18,7 @@ const doors = {
 /** Who may import whom; `main` is src/main.ts, `providers` every folder of providers/, the rest are folders of src/. */
 const allowed = {
   main: ["cli", "daemon", "config", "errors", "provider"],
-  cli: ["client", "config", "daemon", "envelope", "errors", "proto", "providers", "secret"],
+  cli: ["client", "config", "daemon", "doctor", "envelope", "errors", "proto", "providers", "secret"],
   daemon: [
     "audit",
     "broker",
@@ -34,6 +34,7 @@ const allowed = {
     "server",
     "telemetry",
   ],
+  doctor: ["config", "errors", "provider", "secret"],
   server: ["config", "envelope", "errors", "identity", "operations", "proto", "secret", "telemetry"],
   operations: ["audit", "broker", "config", "envelope", "errors", "identity", "policy", "proto", "secret"],
   broker: ["config", "envelope", "errors", "provider", "secret", "telemetry"],

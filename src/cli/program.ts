@@ -22,6 +22,7 @@ const commandFiles: Readonly<Record<string, () => Promise<CommandFile>>> = {
   exec: () => import("./commands/exec.ts"),
   keys: () => import("./commands/keys.ts"),
   config: () => import("./commands/config.ts"),
+  doctor: () => import("./commands/doctor.ts"),
   status: () => import("./commands/status.ts"),
   completion: () => import("./commands/completion.ts"),
   "generate-master-key": () => import("./commands/generate-master-key.ts"),

@@ -16,6 +16,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return (await import("./daemon.ts")).startDaemon(options);
 }
 
+/** The embedded default's configuration as text, for commands that look at it. See embedded.ts. */
+export async function embeddedText(stateDir: string): Promise<string> {
+  return (await import("./embedded.ts")).prepareEmbedded(stateDir).text;
+}
+
 /** Runs the daemon until it is told to stop. Answers the exit status; see serve.ts. */
 export async function serve(options: ServeOptions): Promise<number> {
   if (options.configFile === undefined) useCompileCache(options.stateDir);
