@@ -6,6 +6,7 @@ import type { ProviderKind } from "./provider.ts";
 const firstParty: Readonly<Record<string, () => Promise<{ readonly default: ProviderKind }>>> = {
   env: () => import("../../providers/env/index.ts"),
   vault: () => import("../../providers/vault/index.ts"),
+  pkcs11: () => import("../../providers/pkcs11/index.ts"),
 };
 
 /** The kinds that come with the daemon. */
