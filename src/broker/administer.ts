@@ -1,53 +1,62 @@
 // What an administrator asks of a master key: its versions, a new one, another state of one.
 
 import { BrokerError, isBrokerError } from "../errors/index.ts";
-import type { MasterKey } from "../provider/index.ts";
+import type { MasterKey, MasterKeyVersion } from "../provider/index.ts";
 import type { MasterKeyAddress, Scope } from "./broker.ts";
-import type { Key, Listed } from "./keyring.ts";
-import type { ProviderOperation } from "./observer.ts";
+import type { Guard } from "./guard.ts";
+import type { Key } from "./keyring.ts";
 import { within } from "./wait.ts";
 
-type Optional = "versions" | "rotate" | "setVersionState";
+/** Lists a master key's versions. */
+export async function versions(key: Key, address: MasterKeyAddress, scope: Scope) {
+  const { guard, masterKey } = find(key, address);
+  const list = masterKey.versions?.bind(masterKey) ?? unable(guard, address, "list its versions");
+  await scope.beforeProvider();
+  return await carryOut(guard.call("versions", list), scope);
+}
 
-/**
- * Finds the master key and carries out one of the optional operations. A change is asked for once: after a time-out
- * nobody knows whether the backend made it. Throws REQUEST_INVALID where there is no such master key, or its backend
- * cannot do it or refuses what was asked for.
- */
-export async function administer<O extends Optional, T>(
+/** Has a new version made. It is asked for once: after a time-out nobody knows whether the backend made it. */
+export async function rotate(key: Key, address: MasterKeyAddress, scope: Scope): Promise<string> {
+  const { guard, masterKey } = find(key, address);
+  const make = masterKey.rotate?.bind(masterKey) ?? unable(guard, address, "be rotated");
+  await scope.beforeProvider();
+  return await carryOut(guard.call("rotate", make, { once: true }), scope);
+}
+
+/** Has a version's state changed. */
+export async function setVersionState(
   key: Key,
   address: MasterKeyAddress,
-  operation: O & ProviderOperation,
+  { version, state }: Pick<MasterKeyVersion, "version" | "state">,
   scope: Scope,
-  work: (able: Required<Pick<MasterKey, O>>, signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const { provider, masterKey } = find(key, address);
-  if (!isAble(masterKey, operation)) {
-    const message = `provider ${provider.guard.name} cannot do ${operation} with ${masterKey.id}: use its own tools`;
-    throw new BrokerError("REQUEST_INVALID", message);
-  }
+): Promise<void> {
+  const { guard, masterKey } = find(key, address);
+  const change = masterKey.setVersionState?.bind(masterKey) ?? unable(guard, address, "change a version's state");
   await scope.beforeProvider();
-  const call = provider.guard.call(operation, (signal) => work(masterKey, signal), { once: operation !== "versions" });
-  return await within(call.catch(asInvalid), scope);
+  await carryOut(
+    guard.call("setVersionState", (signal) => change(version, state, signal), { once: true }),
+    scope,
+  );
 }
 
-function isAble<O extends Optional>(
-  masterKey: MasterKey,
-  operation: O,
-): masterKey is MasterKey & Required<Pick<MasterKey, O>> {
-  return typeof masterKey[operation] === "function";
+function unable(guard: Guard, { masterKeyId }: MasterKeyAddress, what: string): never {
+  const message = `provider ${guard.name} cannot have ${masterKeyId} ${what}: use the backend's own tools`;
+  throw new BrokerError("REQUEST_INVALID", message);
 }
 
-function find(key: Key, { provider, masterKeyId }: MasterKeyAddress): Listed {
-  for (const listed of key.listed.values()) {
-    if (listed.provider.guard.name === provider && listed.masterKey.id === masterKeyId) return listed;
+function find(key: Key, { provider, masterKeyId }: MasterKeyAddress): { guard: Guard; masterKey: MasterKey } {
+  for (const { provider: has, masterKey } of key.listed.values()) {
+    if (has.guard.name === provider && masterKey.id === masterKeyId) return { guard: has.guard, masterKey };
   }
   const message = `key ${key.configuration.name} has no master key ${masterKeyId} of provider ${provider} that is known now`;
   throw new BrokerError("REQUEST_INVALID", message);
 }
 
 /** What the backend refused is the administrator's to put right; the guard knows no such reason. */
-function asInvalid(error: unknown): never {
-  const cause = isBrokerError(error) ? error.cause : undefined;
-  throw isBrokerError(cause) && cause.reason === "REQUEST_INVALID" ? cause : error;
+function carryOut<T>(call: Promise<T>, scope: Scope): Promise<T> {
+  const told = call.catch((error: unknown) => {
+    const cause = isBrokerError(error) ? error.cause : undefined;
+    throw isBrokerError(cause) && cause.reason === "REQUEST_INVALID" ? cause : error;
+  });
+  return within(told, scope);
 }

@@ -6,14 +6,16 @@ import { open } from "../envelope/index.ts";
 import type { Envelope } from "../envelope/index.ts";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
 import { wipe } from "../secret/index.ts";
-import { administer } from "./administer.ts";
+import { rotate, setVersionState, versions } from "./administer.ts";
 import type { Broker, MasterKeyAddress, Scope } from "./broker.ts";
-import { check, checkDeep } from "./check.ts";
-import { createKeyring, resolve } from "./keyring.ts";
-import type { Key, Keyring, KeyState, Slot } from "./keyring.ts";
+import { check } from "./check.ts";
+import { checkDeep } from "./check-deep.ts";
+import { createKeyring, listedName, resolve } from "./keyring.ts";
+import type { Key, Keyring, KeyState, Listed } from "./keyring.ts";
 import { silent } from "./observer.ts";
 import type { BrokerObserver } from "./observer.ts";
 import { openingKey, unwrap } from "./opening.ts";
+import { probeAll } from "./probing.ts";
 import { closeProviders, notIn, openProviders } from "./providers.ts";
 import type { Kinds, OpenProviders } from "./providers.ts";
 import { wrap } from "./sealing.ts";
@@ -103,6 +105,7 @@ function brokerOf(parts: Parts, observer: BrokerObserver): Broker {
   const opening = { realms: configuration, observer };
   const names = namesOf(configuration);
   let closed = false;
+  const unwatch = watchDisabled(parts, observer);
   /** Whether any call came: else nobody can be under way. */
   let used = false;
 
@@ -138,16 +141,12 @@ function brokerOf(parts: Parts, observer: BrokerObserver): Broker {
     for (const { state } of key ? [key] : keyring.values()) forget(state);
   }
 
-  async function probe(key: Key, slot: Slot): Promise<void> {
-    const masterKey = await resolve(key, slot);
-    await slot.provider.guard.call("probe", (signal) => masterKey.probe(signal));
-  }
-
-  async function changed<T>({ key }: MasterKeyAddress, change: Promise<T>): Promise<T> {
+  /** What a change was, nobody knows when it failed: the next wrap finds out. */
+  async function purging<T>({ provider, masterKeyId }: MasterKeyAddress, change: Promise<T>): Promise<T> {
     try {
       return await change;
     } finally {
-      purge(key);
+      for (const key of keysWith(keyring, provider, masterKeyId)) forget(key.state);
     }
   }
 
@@ -160,34 +159,46 @@ function brokerOf(parts: Parts, observer: BrokerObserver): Broker {
       await (deep ? checkDeep : check)(find(key), opening, envelope, contextHash, scope),
     recipientsOf: (key, envelope) => recipientsOf(keyring.get(key), providers, envelope),
     purge,
-    versions: (address, scope) =>
-      administer(find(address.key), address, "versions", scope, (masterKey, signal) => masterKey.versions(signal)),
-    rotate: (address, scope) =>
-      changed(
-        address,
-        administer(find(address.key), address, "rotate", scope, (masterKey, signal) => masterKey.rotate(signal)),
-      ),
-    setVersionState: (address, version, state, scope) =>
-      changed(
-        address,
-        administer(find(address.key), address, "setVersionState", scope, (masterKey, signal) =>
-          masterKey.setVersionState(version, state, signal),
-        ),
-      ),
-    async probe() {
-      await Promise.allSettled([...keyring.values()].flatMap((key) => key.slots.map((slot) => probe(key, slot))));
+    versions: async (address, scope) => await versions(find(address.key), address, scope),
+    async rotate(address, scope) {
+      return await purging(address, rotate(find(address.key), address, scope));
     },
+    async setVersionState(address, version, state, scope) {
+      await purging(address, setVersionState(find(address.key), address, { version, state }, scope));
+    },
+    probe: async () => await probeAll(keyring, sealing),
     keys: () => [...keyring.values()].map(keyStatus),
-    providers: () => [...providers.values()].map(providerStatus),
+    providers: () => [...providers.values()].map((provider) => providerStatus(provider, keyring)),
     async close(keep) {
       const kept = keep && partsOf.get(keep);
       if (kept) await retire(kept.providers);
       closed = true;
+      unwatch();
       const states = new Set([...(kept?.keyring.values() ?? [])].map(({ state }) => state));
       for (const { state } of keyring.values()) if (!states.has(state)) forget(state);
       await closeProviders(providers, kept?.providers ?? new Map());
     },
   };
+}
+
+/** Branch keys of a master key that was told disabled are forgotten at once. Answers what ends the watch. */
+function watchDisabled({ providers, keyring }: Parts, observer: BrokerObserver): () => void {
+  const ends = [...providers].map(([provider, { health, kind }]) =>
+    health.onDisabled((masterKeyId) => {
+      for (const { configuration, state } of keysWith(keyring, provider, masterKeyId)) {
+        state.branches.drop(listedName(kind.number, masterKeyId));
+        state.cache.clear();
+        state.loads.keepNothing();
+        observer.purged(configuration.name, provider);
+      }
+    }),
+  );
+  return () => ends.forEach((end) => end());
+}
+
+function keysWith(keyring: Keyring, provider: string, masterKeyId: string): readonly Key[] {
+  const isIt = (listed: Listed) => listed.provider.guard.name === provider && listed.masterKey.id === masterKeyId;
+  return [...keyring.values()].filter((key) => [...key.listed.values()].some(isIt));
 }
 
 function forget({ branches, cache, loads }: KeyState): void {

@@ -14,7 +14,7 @@ const weights: Partial<Record<Reason, number>> = {
 };
 
 /** Whether the backend could not be asked, so that nothing is known and the same call may succeed later. */
-export function isOutage(error: unknown): boolean {
+export function isOutage(error: unknown): error is BrokerError {
   return isBrokerError(error) && (error.reason === "PROVIDER_UNAVAILABLE" || error.reason === "PROVIDER_TIMEOUT");
 }
 

@@ -1,18 +1,8 @@
 // Stands before a provider: deadline, bounded concurrency, retries within a budget, circuit breaker.
 
-import {
-  BrokenCircuitError,
-  BulkheadRejectedError,
-  ConsecutiveBreaker,
-  DelegateBackoff,
-  ExponentialBackoff,
-  bulkhead,
-  circuitBreaker,
-  halfJitterGenerator,
-  handleWhen,
-  retry,
-} from "cockatiel";
+import { BulkheadRejectedError, DelegateBackoff, bulkhead, handleWhen, retry } from "cockatiel";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
+import { Breaker, LeftAlone } from "./breaker.ts";
 import { asProviderFailure, isOutage } from "./failures.ts";
 import type { BrokerObserver, ProviderOperation } from "./observer.ts";
 import { createRetryBudget } from "./retry-budget.ts";
@@ -42,8 +32,6 @@ export interface GuardStatus {
   readonly outage: BrokerError | undefined;
 }
 
-const consecutiveOutages = 5;
-const breakMs = { initialDelay: 1_000, maxDelay: 30_000, generator: halfJitterGenerator };
 const maxRetries = 2;
 const firstRetryMs = 100;
 /** A backend that asks for a longer pause is not asked again by us: the caller is told. */
@@ -61,10 +49,7 @@ export class Guard {
   readonly #observer: BrokerObserver;
   readonly #places;
   readonly #budget = createRetryBudget();
-  readonly #breaker = circuitBreaker(handleWhen(isOutage), {
-    breaker: new ConsecutiveBreaker(consecutiveOutages),
-    halfOpenAfter: new ExponentialBackoff(breakMs),
-  });
+  readonly #breaker: Breaker;
   readonly #retry = retry(
     handleWhen((error) => mayRetry(error) && this.#budget.take()),
     { maxAttempts: maxRetries, backoff: new DelegateBackoff(({ attempt, result }) => delayOf(attempt, result)) },
@@ -78,6 +63,12 @@ export class Guard {
     this.limits = limits;
     this.#observer = observer;
     this.#places = bulkhead(limits.maxProviderCalls, 4 * limits.maxProviderCalls);
+    this.#breaker = new Breaker(4 * limits.maxProviderCalls);
+  }
+
+  /** Whether the backend kept failing, so that another is better asked first. */
+  get leftAlone(): boolean {
+    return this.#breaker.open;
   }
 
   status(): GuardStatus {
@@ -138,7 +129,7 @@ export class Guard {
     this.#budget.earn();
     const attempt = () => {
       signal.throwIfAborted();
-      return this.#breaker.execute(() => reached(this.#attempt(work, signal, discard)));
+      return this.#breaker.pass(() => reached(this.#attempt(work, signal, discard)), signal);
     };
     const attempts = once ? attempt() : this.#retry.execute(attempt, signal);
     // The abort answers at once even while a retry's delay, or another call's trial of the breaker, is awaited.
@@ -161,18 +152,19 @@ export class Guard {
   }
 
   #failureOf(error: unknown): BrokerError {
-    if (error instanceof BrokenCircuitError)
-      return new BrokerError(
-        "PROVIDER_UNAVAILABLE",
-        `provider ${this.name} keeps failing and is left alone for a while`,
-      );
+    if (error instanceof LeftAlone) {
+      const message = `provider ${this.name} keeps failing and is left alone for a moment`;
+      return new BrokerError("PROVIDER_UNAVAILABLE", message, error);
+    }
     if (error instanceof BulkheadRejectedError)
       return new BrokerError("OVERLOADED", `too many calls wait for provider ${this.name}`);
     return asProviderFailure(error, this.name);
   }
 
   #note(operation: ProviderOperation, startedAt: number, failure: BrokerError | undefined): void {
-    this.#status = { lastCallAt: new Date(), outage: isOutage(failure) ? failure : undefined };
+    // What the breaker kept back says less than the outage that opened it.
+    const outage = failure?.cause !== undefined && isOutage(failure.cause) ? failure.cause : failure;
+    this.#status = { lastCallAt: new Date(), outage: isOutage(outage) ? outage : undefined };
     const seconds = (performance.now() - startedAt) / 1_000;
     this.#observer.providerCall(this.name, operation, failure?.reason ?? "done", seconds, failure);
   }

@@ -33,10 +33,10 @@ export function judge(key: Key, envelope: BranchHeader, realms: Realms): Judgeme
   if (envelope.realm !== realms.realm && !realms.acceptRealms.includes(envelope.realm)) throw refused("realm");
   if (envelope.key !== name && !formerNames.includes(envelope.key)) throw refused("key name");
   if (envelope.suite !== suite) throw refused("suite");
-  // More than one share is in the format, and not yet in the broker.
-  if (envelope.threshold < unwrapNeeds || envelope.threshold > 1) throw refused("threshold");
+  if (envelope.threshold < unwrapNeeds) throw refused("threshold");
   const judgement = { recipients: listedRecipients(key, envelope), unknown: unknownSlots(key, envelope) };
-  if (judgement.recipients.length < envelope.threshold && judgement.unknown.length === 0) throw refused("recipients");
+  const most = judgement.recipients.length + Math.min(judgement.unknown.length, strangersIn(key, envelope).length);
+  if (most < envelope.threshold) throw refused("recipients");
   return judgement;
 }
 
@@ -47,7 +47,8 @@ export function listedOf(key: Key, recipient: EnvelopeRecipient): Listed | undef
 
 /** Whether the envelope is not what the key writes today. */
 export function isOutdated(key: Key, envelope: BranchHeader, realms: Realms): boolean {
-  if (envelope.realm !== realms.realm || envelope.key !== key.configuration.name) return true;
+  const { name, unwrapNeeds } = key.configuration;
+  if (envelope.realm !== realms.realm || envelope.key !== name || envelope.threshold !== unwrapNeeds) return true;
   const writes = key.slots.filter(({ unwrapOnly }) => !unwrapOnly);
   const known = writes.filter(({ masterKey }) => masterKey !== undefined);
   const today = new Set(known.map(({ provider, masterKey }) => listedName(provider.kind.number, masterKey!.id)));
@@ -64,8 +65,11 @@ export function listedRecipients(key: Key, envelope: BranchHeader): readonly Jud
     .sort((one, other) => one.listed.rank - other.listed.rank);
 }
 
+function strangersIn(key: Key, envelope: BranchHeader): readonly EnvelopeRecipient[] {
+  return envelope.recipients.filter((recipient) => !listedOf(key, recipient));
+}
+
 function unknownSlots(key: Key, envelope: BranchHeader): readonly Slot[] {
-  const strangers = envelope.recipients.filter((recipient) => !listedOf(key, recipient));
-  const kinds = new Set(strangers.map((recipient) => recipient.kind));
+  const kinds = new Set(strangersIn(key, envelope).map((recipient) => recipient.kind));
   return key.slots.filter((slot) => slot.masterKey === undefined && kinds.has(slot.provider.kind.number));
 }

@@ -26,6 +26,8 @@ export interface Slot {
   /** Undefined until the provider told it. */
   masterKey: MasterKey | undefined;
   resolving: Promise<MasterKey> | undefined;
+  /** When it was asked for last, on performance.now()'s clock. */
+  askedAtMs: number;
 }
 
 /** What a key's calls share; it survives a reload that changes nothing of the key. */
@@ -57,13 +59,10 @@ export function createKeyring(
 }
 
 function createKey(configuration: KeyConfiguration, providers: OpenProviders, state: KeyState | undefined): Key {
-  if (configuration.unwrapNeeds !== 1) {
-    throw new BrokerError("REQUEST_INVALID", `key ${configuration.name}: this version supports unwrapNeeds 1 alone`);
-  }
   const slotOf = (unwrapOnly: boolean) => (recipient: RecipientConfiguration) => {
     const provider = providers.get(recipient.provider);
     if (!provider) throw new BrokerError("REQUEST_INVALID", `there is no provider ${recipient.provider}`);
-    return { recipient, provider, unwrapOnly, masterKey: undefined, resolving: undefined };
+    return { recipient, provider, unwrapOnly, masterKey: undefined, resolving: undefined, askedAtMs: 0 };
   };
   const slots = [...configuration.wrapTo.map(slotOf(false)), ...configuration.unwrapOnly.map(slotOf(true))];
   return { configuration, slots, state: state ?? createState(configuration), listed: new Map() };
@@ -85,7 +84,16 @@ export function listedName(kind: number, masterKeyId: string): string {
 /** The slot's master key. While the backend cannot tell it, throws the provider's failure, and asks again next time. */
 export function resolve(key: Key, slot: Slot): Promise<MasterKey> {
   if (slot.masterKey) return Promise.resolve(slot.masterKey);
-  slot.resolving ??= ask(slot)
+  const { resolving, askedAtMs } = slot;
+  if (!resolving || askedAtMs === performance.now()) return begin(key, slot);
+  // A question that was put before and fails says nothing of now.
+  return resolving.catch(() => slot.masterKey ?? begin(key, slot));
+}
+
+function begin(key: Key, slot: Slot): Promise<MasterKey> {
+  if (slot.resolving) return slot.resolving;
+  slot.askedAtMs = performance.now();
+  slot.resolving = ask(slot)
     .then((masterKey) => {
       slot.masterKey = masterKey;
       key.listed = list(key.slots);

@@ -2,16 +2,14 @@
 
 import { openFor } from "../envelope/index.ts";
 import type { Envelope } from "../envelope/index.ts";
-import type { BrokerError } from "../errors/index.ts";
 import { copy } from "../secret/index.ts";
 import type { Scope, Soon, Unsealed } from "./broker.ts";
 import { asProviderFailure } from "./failures.ts";
-import { isOutdated, judge, listedRecipients } from "./judge.ts";
+import { isOutdated, judge } from "./judge.ts";
 import type { Judgement, Realms } from "./judge.ts";
-import { resolve } from "./keyring.ts";
-import type { Key, Slot } from "./keyring.ts";
+import type { Key } from "./keyring.ts";
 import type { BrokerObserver } from "./observer.ts";
-import { openThroughAny } from "./recipients.ts";
+import { openBranch } from "./open-branch.ts";
 import type { Branch } from "./recipients.ts";
 import type { OpeningKey } from "./unwrap-cache.ts";
 import { within } from "./wait.ts";
@@ -77,28 +75,6 @@ async function loadFrom(
   } catch (error) {
     observer.load(name, asProviderFailure(error, "unknown").reason);
     throw error;
-  }
-}
-
-/** Asks the known recipients first: a backend that could not yet name its master key may well be down. */
-async function openBranch(key: Key, branch: Branch, { recipients, unknown }: Judgement): Promise<OpeningKey> {
-  const failures: BrokerError[] = [];
-  try {
-    return await openThroughAny(recipients, branch, failures);
-  } catch (error) {
-    if (unknown.length === 0) throw error;
-  }
-  await learn(key, unknown, failures);
-  const asked = new Set(recipients.map(({ index }) => index));
-  const others = listedRecipients(key, branch).filter(({ index }) => !asked.has(index));
-  return await openThroughAny(others, branch, failures);
-}
-
-/** Asks providers for the master keys that they could not name before. */
-export async function learn(key: Key, unknown: readonly Slot[], failures: BrokerError[]): Promise<void> {
-  const results = await Promise.allSettled(unknown.map((slot) => resolve(key, slot)));
-  for (const result of results) {
-    if (result.status === "rejected") failures.push(asProviderFailure(result.reason, "unknown"));
   }
 }
 

@@ -5,6 +5,7 @@ import { loadKind } from "../provider/index.ts";
 import type { KindReference, Provider, ProviderKind } from "../provider/index.ts";
 import { Guard } from "./guard.ts";
 import type { GuardLimits } from "./guard.ts";
+import { Health } from "./health.ts";
 import type { BrokerObserver } from "./observer.ts";
 
 /** A provider of the configuration, ready to be asked. */
@@ -13,6 +14,7 @@ export interface OpenProvider {
   readonly kind: ProviderKind;
   readonly provider: Provider;
   readonly guard: Guard;
+  readonly health: Health;
 }
 
 /** Opened providers by their names. */
@@ -32,7 +34,7 @@ export async function openProviders(
   try {
     for (const [name, wanted] of configuration.providers) {
       const known = previous.get(name);
-      const taken = known && isSame(known.configuration, wanted) ? known : await open(wanted, kinds);
+      const taken = known && isSame(known.configuration, wanted) ? known : await open(wanted, kinds, observer);
       opened.set(name, { ...taken, configuration: wanted, guard: guardOf(taken, configuration.limits, observer) });
     }
     return opened;
@@ -58,9 +60,15 @@ function isSame(one: ProviderConfiguration, other: ProviderConfiguration): boole
   return one.kind === other.kind && one.module === other.module && one.digest === other.digest;
 }
 
-async function open(configuration: ProviderConfiguration, kinds: Kinds): Promise<Omit<OpenProvider, "guard">> {
+async function open(
+  configuration: ProviderConfiguration,
+  kinds: Kinds,
+  observer: BrokerObserver,
+): Promise<Omit<OpenProvider, "guard">> {
+  const { name } = configuration;
   const kind = await kinds(configuration);
-  return { configuration, kind, provider: await kind.open(configuration.settings as never) };
+  const provider = await kind.open(configuration.settings as never, (notice) => observer.notice(name, notice));
+  return { configuration, kind, provider, health: new Health(name, observer) };
 }
 
 /** A taken-over provider keeps its guard, and with it what the guard learnt of the backend, while its limits stay. */

@@ -1,10 +1,9 @@
 // Wrapping: finds or makes a branch key that may seal, and seals under it.
 
 import { seal } from "../envelope/index.ts";
-import type { SealingBranch } from "../envelope/index.ts";
 import type { Scope, Soon } from "./broker.ts";
 import { allowsGrace } from "./branch-keys.ts";
-import type { MadeBranch } from "./branch-keys.ts";
+import type { MadeBranch, Reserved } from "./branch-keys.ts";
 import { asProviderFailure } from "./failures.ts";
 import type { Key } from "./keyring.ts";
 import { makeBranch } from "./make-branch.ts";
@@ -27,11 +26,34 @@ export function wrap(
   scope: Scope,
 ): Soon<Uint8Array> {
   const branch = key.state.branches.reserve(performance.now());
-  if (branch) return seal(branch, dataKey, contextHash);
-  return reserve(key, setting, scope).then((made) => seal(made, dataKey, contextHash));
+  if (branch) return sealUnder(branch, key, setting, dataKey, contextHash);
+  return reserve(key, setting, scope).then((made) => sealUnder(made, key, setting, dataKey, contextHash));
 }
 
-async function reserve(key: Key, setting: SealingSetting, scope: Scope): Promise<SealingBranch> {
+function sealUnder(
+  { sealing, missing }: Reserved,
+  key: Key,
+  setting: SealingSetting,
+  dataKey: Uint8Array,
+  contextHash: Uint8Array,
+): Uint8Array {
+  if (missing > 0) noteShort(key, setting);
+  return seal(sealing, dataKey, contextHash);
+}
+
+/** An envelope for fewer recipients than it should have is counted, and brings a try for all of them behind it. */
+function noteShort(key: Key, setting: SealingSetting): void {
+  setting.observer.sealedShort(key.configuration.name);
+  const { branches } = key.state;
+  if (branches.mayComplete(performance.now())) void branches.renew(() => make(key, setting));
+}
+
+/** Makes a branch key in the background. Resolves when that is over, whether it succeeded or not. */
+export async function renew(key: Key, setting: SealingSetting): Promise<void> {
+  await key.state.branches.renew(() => make(key, setting));
+}
+
+async function reserve(key: Key, setting: SealingSetting, scope: Scope): Promise<Reserved> {
   await scope.beforeProvider();
   const { branches } = key.state;
   const made = () => make(key, setting);
@@ -46,19 +68,14 @@ async function reserve(key: Key, setting: SealingSetting, scope: Scope): Promise
   }
 }
 
-/**
- * While making fails, the old branch key serves at once where grace allows it, and a new one is tried behind it. Where
- * it does not, callers are told the failure until the pause after it is over, so that they are no storm.
- */
-function reserveKnown({ state: { branches } }: Key, made: () => Promise<MadeBranch>): SealingBranch | undefined {
+/** While making fails, the old branch key serves at once where grace allows it, and a new one is tried behind it. */
+function reserveKnown({ state: { branches } }: Key, made: () => Promise<MadeBranch>): Reserved | undefined {
   const nowMs = performance.now();
   const live = branches.reserve(nowMs);
   const failure = branches.failure();
-  if (live || !failure) return live;
-  const old = allowsGrace(failure) ? branches.reserveInGrace(nowMs) : undefined;
-  const mayMake = branches.mayMake(nowMs);
-  if (!old && !mayMake) throw failure;
-  if (old && mayMake) branches.renew(made);
+  if (live || !failure || !allowsGrace(failure)) return live;
+  const old = branches.reserveInGrace(nowMs);
+  if (old && branches.mayMake(nowMs)) void branches.renew(made);
   return old;
 }
 
@@ -68,7 +85,7 @@ async function make(key: Key, { realm, observer }: SealingSetting): Promise<Made
   try {
     const keep = (made: NewBranch) => keepProven(key, made, startedAtMs);
     const made = await key.state.loads.alone(() => makeBranch(key, realm), keep);
-    observer.branchKey(name, made.partial ? "partial" : "made", undefined);
+    observer.branchKey(name, made.missing > 0 ? "partial" : "made", undefined);
     return made;
   } catch (error) {
     const failure = asProviderFailure(error, "unknown");

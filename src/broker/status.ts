@@ -3,7 +3,7 @@
 import type { Envelope } from "../envelope/index.ts";
 import type { Broker, KeyStatus, ProviderStatus } from "./broker.ts";
 import { listedOf } from "./judge.ts";
-import type { Key } from "./keyring.ts";
+import type { Key, Keyring } from "./keyring.ts";
 import type { OpenProvider, OpenProviders } from "./providers.ts";
 
 /** A key's state, for `keys list`. */
@@ -17,11 +17,36 @@ export function keyStatus({ configuration, slots, state }: Key): KeyStatus {
 }
 
 /** A provider's state: reachable means that its latest call got an answer. */
-export function providerStatus({ configuration, guard }: OpenProvider): ProviderStatus {
-  const { lastCallAt, outage } = guard.status();
-  const { name, kind } = configuration;
+export function providerStatus(provider: OpenProvider, keyring: Keyring): ProviderStatus {
+  const { name, kind } = provider.configuration;
+  const { lastCallAt, outage } = provider.guard.status();
   const reachable = lastCallAt !== undefined && !outage;
-  return { name, kind, lastCallAt, reachable, canWrap: reachable, canUnwrap: reachable, error: outage?.message };
+  const found = [...keyring.values()].flatMap((key) => findingsOf(key, provider));
+  const error = outage?.message ?? found.find(({ fault }) => fault)?.fault?.message;
+  return {
+    name,
+    kind,
+    lastCallAt,
+    reachable,
+    canWrap: reachable && found.every(({ wraps }) => wraps),
+    canUnwrap: reachable && found.every(({ enabled }) => enabled),
+    error,
+  };
+}
+
+/** Whether each of a key's recipients at this provider does what the key needs of it. */
+function findingsOf({ configuration: { verifyWrap }, slots }: Key, { guard, health }: OpenProvider) {
+  const own = slots.filter(({ provider }) => provider.guard === guard);
+  return own.map(({ masterKey, unwrapOnly }) => {
+    if (!masterKey) return { enabled: false, wraps: unwrapOnly, fault: undefined };
+    const { enabled, proven, fault } = health.of(masterKey.id);
+    const others = (masterKey.unwrapOnly ?? []).map(({ id }) => health.of(id));
+    return {
+      enabled: enabled && others.every((other) => other.enabled),
+      wraps: unwrapOnly || (enabled && (proven || !verifyWrap)),
+      fault: fault ?? others.find((other) => other.fault)?.fault,
+    };
+  });
 }
 
 /** Who the recipients of an envelope are; a kind that no provider here has goes by its number. */

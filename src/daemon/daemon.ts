@@ -13,6 +13,8 @@ import { embeddedKey, prepareEmbedded } from "./embedded.ts";
 import type { Embedded } from "./embedded.ts";
 import { createMonitoring } from "./monitoring.ts";
 import type { Monitoring } from "./monitoring.ts";
+import { createProbing } from "./probing.ts";
+import type { Probing } from "./probing.ts";
 import { auditNotice, brokerObserver, listenerEvents } from "./observers.ts";
 import { logProblems, reloadRecord } from "./reload-report.ts";
 import { selfCheck } from "./self-check.ts";
@@ -64,6 +66,7 @@ class RunningDaemon implements Daemon {
   readonly #version = packageVersion();
   readonly #startedAt = new Date();
   readonly #monitoring: Monitoring = createMonitoring(this.#telemetry, () => this.#readiness());
+  readonly #probing: Probing;
   readonly #background = new Set<Promise<void>>();
   #graph!: DaemonGraph;
   #listeners: Listeners | undefined;
@@ -78,6 +81,7 @@ class RunningDaemon implements Daemon {
     this.#options = options;
     this.#embedded = embedded;
     this.#log = options.log;
+    this.#probing = createProbing(options.log);
     this.tryIt = embedded === undefined ? [] : tryItLines(embedded.socket, embeddedKey);
     this.#parts = {
       observer: brokerObserver(this.#log, this.#telemetry),
@@ -99,8 +103,9 @@ class RunningDaemon implements Daemon {
       throw error;
     }
     this.#telemetry.watchConnections(() => this.#connections());
+    this.#telemetry.watchBroker({ providers: () => this.#graph.broker.providers(), keys: () => this.#missing() });
     this.#warn(loaded);
-    if (this.#embedded === undefined) this.#inBackground(this.#checkKeys(this.#graph));
+    this.#look(this.#graph);
   }
 
   async #open({ digest, metrics }: Configuration): Promise<void> {
@@ -124,7 +129,7 @@ class RunningDaemon implements Daemon {
       startedAt: this.#startedAt,
       configuredAt: this.#configuredAt,
       reloadError: this.#reloadError,
-      warnings: this.#warnings,
+      warnings: [...this.#warnings, ...this.#probing.warnings()],
     };
   }
 
@@ -148,6 +153,7 @@ class RunningDaemon implements Daemon {
 
   async #drainOnce(): Promise<void> {
     await this.#reloading;
+    this.#probing.stop();
     const { limits } = this.#graph.configuration;
     await this.#listeners?.close(limits.drainTimeoutMs);
     await this.#graph.audit.append({ event: "stop" }).catch((error: unknown) => {
@@ -198,7 +204,13 @@ class RunningDaemon implements Daemon {
       throw error;
     }
     this.#inBackground(closeGraph(before, next));
-    this.#inBackground(this.#checkKeys(next));
+    this.#look(next);
+  }
+
+  /** The embedded default was proven before it was served. */
+  #look(graph: DaemonGraph): void {
+    this.#probing.follow(graph.broker, graph.configuration.limits.probeIntervalMs);
+    if (this.#embedded === undefined) this.#inBackground(this.#checkKeys(graph));
   }
 
   #load(): Promise<LoadedConfiguration> {
@@ -261,6 +273,12 @@ class RunningDaemon implements Daemon {
       listener: listener.name,
       connections: listener.connections(),
     }));
+  }
+
+  #missing() {
+    return this.#graph.broker.keys().map(({ configuration: { name, wrapTo }, branchKey }) => {
+      return { key: name, missing: branchKey === undefined ? 0 : wrapTo.length - branchKey.recipients };
+    });
   }
 
   #readiness() {

@@ -18,6 +18,19 @@ export function brokerObserver(log: Log, telemetry: Telemetry): BrokerObserver {
       else log.warn(outcome === "partial" ? "branch-key-partial" : "branch-key-failed", { key, outcome, error });
     },
     load: (key, outcome) => telemetry.load(key, outcome),
+    sealedShort: (key) => telemetry.sealedShort(key),
+    purged(key, provider) {
+      const message = "a master key is disabled, or not ours to use any more: the key's branch keys were forgotten";
+      log.warn("branch-keys-purged", { key, provider, message });
+    },
+    wrapLimit(provider, masterKey, wraps, limit) {
+      const message = `this process alone wrapped ${wraps} times with ${masterKey}, which may wrap ${limit} times: rotate it`;
+      log.warn("wrap-limit-near", { provider, message });
+    },
+    notice(provider, { topic, level, message }) {
+      telemetry.notice(provider, topic, level);
+      log[level === "error" ? "error" : "warn"]("provider-notice", { provider, outcome: topic, message });
+    },
   };
 }
 

@@ -36,6 +36,19 @@ function registryOf(counts: Counts): prom.Registry {
   );
   add("counter", "branch_keys_total", "Branch keys made, or why not.", totals(counts.branchKeys));
   add("counter", "branch_key_loads_total", "Branch keys of envelopes unwrapped by a provider.", totals(counts.loads));
+  add(
+    "counter",
+    "envelopes_short_total",
+    "Envelopes sealed for fewer recipients than their key lists.",
+    totals(counts.sealedShort),
+  );
+  add(
+    "counter",
+    "provider_notices_total",
+    "What providers told between calls: the log has it.",
+    totals(counts.notices),
+  );
+  addReadings(add, counts);
   add("counter", "connections_refused_total", "Connections refused.", totals(counts.refusedConnections));
   add("counter", "faults_total", "Failures whose cause is in the log.", totals(counts.faults));
   add("gauge", "connections", "Connections now.", () =>
@@ -52,6 +65,20 @@ function registryOf(counts: Counts): prom.Registry {
   add("gauge", "event_loop_delay_seconds", "Delay of the event loop since the last scrape.", eventLoop(counts));
   addProcess(add);
   return registry;
+}
+
+/** How providers and keys are now. */
+function addReadings(add: (type: "gauge", name: string, help: string, read: Read) => void, counts: Counts): void {
+  const provider = (name: string, help: string, field: "reachable" | "canWrap" | "canUnwrap") =>
+    add("gauge", `provider_${name}`, help, () =>
+      counts.broker.providers().map((state) => ({ labels: { provider: state.name }, value: Number(state[field]) })),
+    );
+  provider("reachable", "1 when the backend answered the last call or probe.", "reachable");
+  provider("can_wrap", "1 when every master key to wrap with is enabled and proven by a round trip.", "canWrap");
+  provider("can_unwrap", "1 when every master key of the configuration was found enabled.", "canUnwrap");
+  add("gauge", "key_recipients_missing", "Recipients that the branch key lacks which seals now.", () =>
+    counts.broker.keys().map(({ key, missing }) => ({ labels: { key }, value: missing })),
+  );
 }
 
 /** What of the process is worth watching. prom-client's own set starts observers that cost more than we do. */

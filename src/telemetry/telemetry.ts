@@ -10,6 +10,20 @@ interface ConnectionCount {
   readonly connections: number;
 }
 
+/** A provider now. */
+interface ProviderState {
+  readonly name: string;
+  readonly reachable: boolean;
+  readonly canWrap: boolean;
+  readonly canUnwrap: boolean;
+}
+
+/** How many recipients the branch key lacks that a key seals with now. */
+interface KeyState {
+  readonly key: string;
+  readonly missing: number;
+}
+
 /** Everything that is counted. */
 export interface Telemetry {
   /** Counts the calls of a listener: keep the answer, it costs a look-up or two per call. */
@@ -17,11 +31,17 @@ export interface Telemetry {
   providerCall(provider: string, operation: string, outcome: string, seconds: number): void;
   branchKey(key: string, outcome: string): void;
   load(key: string, outcome: string): void;
+  /** An envelope was sealed for fewer recipients than its key lists. */
+  sealedShort(key: string): void;
+  /** A provider told of something between calls. */
+  notice(provider: string, topic: string, level: string): void;
   refusedConnection(listener: string, why: string): void;
   reload(done: boolean): void;
   fault(operation: string): void;
   /** Where the gauge of connections comes from. */
   watchConnections(read: () => readonly ConnectionCount[]): void;
+  /** Where the gauges of providers and keys come from. */
+  watchBroker(read: BrokerReadings): void;
   /** Starts measuring the event loop's delay: only where somebody may ask. */
   watchEventLoop(): void;
   stop(): void;
@@ -37,11 +57,20 @@ export interface Counts {
   readonly providerCalls: Family;
   readonly branchKeys: Family;
   readonly loads: Family;
+  readonly sealedShort: Family;
+  readonly notices: Family;
   readonly refusedConnections: Family;
   readonly faults: Family;
   readonly reloads: { done: number; failed: number; doneAt: number; failedAt: number };
   eventLoop: EventLoopDelay | undefined;
   connections: () => readonly ConnectionCount[];
+  broker: BrokerReadings;
+}
+
+/** Read at each scrape. */
+interface BrokerReadings {
+  providers(): readonly ProviderState[];
+  keys(): readonly KeyState[];
 }
 
 type EventLoopDelay = ReturnType<typeof monitorEventLoopDelay>;
@@ -56,11 +85,14 @@ export function createTelemetry(): Telemetry {
     providerCalls: createFamily(["provider", "operation", "outcome"], 1_000),
     branchKeys: createFamily(["key", "outcome"], 2_000),
     loads: createFamily(["key", "outcome"], 2_000),
+    sealedShort: createFamily(["key"], 2_000),
+    notices: createFamily(["provider", "topic", "level"], 200),
     refusedConnections: createFamily(["listener", "why"], 200),
     faults: createFamily(["operation"], 100),
     reloads: { done: 0, failed: 0, doneAt: 0, failedAt: 0 },
     eventLoop: undefined,
     connections: () => [],
+    broker: { providers: () => [], keys: () => [] },
   };
   return {
     counts,
@@ -68,10 +100,13 @@ export function createTelemetry(): Telemetry {
     providerCall: (...labels) => count(counts.providerCalls.of(labels[0], labels[1], labels[2]), labels[3]),
     branchKey: (key, outcome) => void counts.branchKeys.of(key, outcome).count++,
     load: (key, outcome) => void counts.loads.of(key, outcome).count++,
+    sealedShort: (key) => void counts.sealedShort.of(key).count++,
+    notice: (provider, topic, level) => void counts.notices.of(provider, topic, level).count++,
     refusedConnection: (listener, why) => void counts.refusedConnections.of(listener, why).count++,
     fault: (operation) => void counts.faults.of(operation).count++,
     reload: (done) => countReload(counts.reloads, done),
     watchConnections: (read) => void (counts.connections = read),
+    watchBroker: (read) => void (counts.broker = read),
     watchEventLoop() {
       counts.eventLoop ??= monitorEventLoopDelay({ resolution: eventLoopResolution });
       counts.eventLoop.enable();

@@ -214,26 +214,26 @@ describe("a failing backend is never called in a storm", () => {
     return later.a.calls.length - before;
   }
 
-  test("one that is down gets a handful of calls a minute from twelve thousand callers", async () => {
-    expect(await flood(60, faults.down)).toBeLessThan(40);
+  test("one that is down gets a call or two a second from two hundred callers", async () => {
+    expect(await flood(60, faults.down)).toBeLessThan(120);
   });
 
   test("one that throttles with a long hint likewise", async () => {
-    expect(await flood(60, faults.throttle(30_000))).toBeLessThan(40);
+    expect(await flood(60, faults.throttle(30_000))).toBeLessThan(120);
   });
 
-  test("and is asked again soon after it is back", async () => {
+  test("and serves the first call after it is back", async () => {
     const setting = await settingOf();
     const envelope = await setting.wrap();
     const later = await setting.restart();
     later.a.play(faults.throttle(30_000));
     const before = later.a.count("unwrap");
-    for (let count = 0; count < 10; count++) await reasonOf(later.unwrap(envelope));
+    for (let count = 0; count < 5; count++) await reasonOf(later.unwrap(envelope));
     expect(later.a.count("unwrap")).toBe(before + 5);
     later.a.play(undefined);
-    expect(await reasonOf(later.unwrap(envelope))).toBe("PROVIDER_UNAVAILABLE");
-    vi.advanceTimersByTime(1_000);
-    expect(await later.unwrap(envelope)).toHaveLength(32);
+    const first = later.unwrap(envelope);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await first).toHaveLength(32);
   });
 
   test("refusals by a working backend never stop others from being served", async () => {
@@ -253,13 +253,29 @@ describe("wraps under a key that cannot be wrapped for", () => {
   test("reach the backend once a pause, whatever the failure is", async () => {
     const setting = await settingOf();
     setting.a.play(on("wrap", faults.disabled));
-    const reasons = await Promise.all(Array.from({ length: 100 }, () => reasonOf(setting.wrap())));
-    for (let count = 0; count < 100; count++) reasons.push(await reasonOf(setting.wrap()));
-    expect(new Set(reasons)).toEqual(new Set(["KEY_DISABLED"]));
-    expect(setting.a.count("wrap")).toBe(1);
+    const reasons = Array.from({ length: 100 }, () => reasonOf(setting.wrap()));
+    await vi.advanceTimersByTimeAsync(0);
+    for (let passedMs = 0; passedMs < 10_000; passedMs += 10) {
+      reasons.push(reasonOf(setting.wrap()));
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(new Set(await Promise.all(reasons))).toEqual(new Set(["KEY_DISABLED"]));
+    expect(setting.a.count("wrap")).toBeLessThan(25);
+  });
+
+  test("are served at the first call after it is enabled again", async () => {
+    const setting = await settingOf();
+    setting.a.play(faults.disabled);
+    for (let count = 0; count < 5; count++) {
+      const refused = reasonOf(setting.wrap());
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(await refused).toBe("KEY_DISABLED");
+    }
     setting.a.play(undefined);
-    vi.advanceTimersByTime(1_000);
-    expect(await setting.wrap()).toBeInstanceOf(Uint8Array);
+    const first = setting.wrap();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await first).toBeInstanceOf(Uint8Array);
   });
 });
 

@@ -56,10 +56,10 @@ describe("branch keys", () => {
 
   test("one in the making when all were cleared is neither kept nor handed out", async () => {
     const branches = new BranchKeys({ maxAgeMs: 1_000, maxWraps: 10, graceMs: 0 });
-    const gate = Promise.withResolvers<{ sealing: typeof sealing; partial: boolean; recipients: number }>();
+    const gate = Promise.withResolvers<{ sealing: typeof sealing; recipients: string[]; missing: number }>();
     const reserved = branches.reserveNew(() => gate.promise);
     branches.clear();
-    gate.resolve({ sealing, partial: false, recipients: 1 });
+    gate.resolve({ sealing, recipients: [], missing: 0 });
     await expect(reserved).rejects.toThrow("purged");
     expect(branches.status()).toBeUndefined();
     expect(branches.failure()).toBeUndefined();
@@ -67,13 +67,13 @@ describe("branch keys", () => {
 
   test("age counts from before the branch key was made", async () => {
     const branches = new BranchKeys({ maxAgeMs: 1_000, maxWraps: 10, graceMs: 0 });
-    const gate = Promise.withResolvers<{ sealing: typeof sealing; partial: boolean; recipients: number }>();
+    const gate = Promise.withResolvers<{ sealing: typeof sealing; recipients: string[]; missing: number }>();
     const reserved = branches.reserveNew(() => gate.promise);
     vi.advanceTimersByTime(600);
-    gate.resolve({ sealing, partial: false, recipients: 1 });
+    gate.resolve({ sealing, recipients: [], missing: 0 });
     await reserved;
     vi.advanceTimersByTime(399);
-    expect(branches.reserve(performance.now())).toBe(sealing);
+    expect(branches.reserve(performance.now())?.sealing).toBe(sealing);
     vi.advanceTimersByTime(1);
     expect(branches.reserve(performance.now())).toBeUndefined();
   });

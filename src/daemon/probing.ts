@@ -1,0 +1,83 @@
+// Looks at the providers from time to time, and tells when one goes down, comes back, or can no longer wrap.
+
+import type { Broker, ProviderStatus } from "../broker/index.ts";
+import type { Log } from "../telemetry/index.ts";
+
+/** While a provider is down, it is looked at this often, so that it heals soon. */
+const troubledMs = 5_000;
+
+/** The looking. */
+export interface Probing {
+  /** Looks at this broker from now on, at once the first time. */
+  follow(broker: Broker, intervalMs: number): void;
+  /** What is wrong with the providers now, a sentence each; empty until the first look is over. */
+  warnings(): readonly string[];
+  stop(): void;
+}
+
+/** None, until it follows a broker. */
+export function createProbing(log: Log): Probing {
+  let followed: { readonly broker: Broker; readonly intervalMs: number } | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let told: ReadonlyMap<string, string> = new Map();
+
+  async function look(): Promise<void> {
+    const now = followed;
+    if (now === undefined) return;
+    await now.broker.probe();
+    if (now !== followed) return;
+    const found = troublesOf(now.broker.providers());
+    tell(log, told, found);
+    told = found;
+    const everyMs = found.size > 0 ? Math.min(troubledMs, now.intervalMs) : now.intervalMs;
+    timer = setTimeout(() => void look(), jittered(everyMs));
+    timer.unref();
+  }
+
+  return {
+    follow(broker, intervalMs) {
+      clearTimeout(timer);
+      followed = { broker, intervalMs };
+      void look();
+    },
+    warnings() {
+      if (followed === undefined || told.size === 0) return [];
+      return [...troublesOf(followed.broker.providers()).values()];
+    },
+    stop() {
+      clearTimeout(timer);
+      followed = undefined;
+    },
+  };
+}
+
+/** By provider, in words. */
+function troublesOf(providers: readonly ProviderStatus[]): ReadonlyMap<string, string> {
+  return new Map(
+    providers.flatMap((provider) => {
+      const trouble = troubleOf(provider);
+      return trouble === undefined ? [] : [[provider.name, trouble] as const];
+    }),
+  );
+}
+
+function troubleOf({ name, lastCallAt, reachable, canWrap, canUnwrap, error }: ProviderStatus): string | undefined {
+  // A provider that no key uses is never asked.
+  if (lastCallAt === undefined || (reachable && canWrap && canUnwrap)) return undefined;
+  const what = reachable ? (canUnwrap ? "cannot wrap" : "cannot unwrap with every master key") : "cannot be reached";
+  return `provider ${name} ${what}${error === undefined ? "" : `: ${error}`}`;
+}
+
+function tell(log: Log, before: ReadonlyMap<string, string>, now: ReadonlyMap<string, string>): void {
+  for (const [provider, message] of now) {
+    if (before.get(provider) !== message) log.warn("provider-degraded", { provider, message });
+  }
+  for (const provider of before.keys()) {
+    if (!now.has(provider)) log.info("provider-recovered", { provider });
+  }
+}
+
+/** Between three quarters and five quarters: many daemons are not to look at once. */
+function jittered(ms: number): number {
+  return ms * (0.75 + Math.random() / 2);
+}
