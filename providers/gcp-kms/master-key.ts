@@ -1,0 +1,176 @@
+// One CryptoKey as a master key: gcp-kms scheme 1 of docs/envelope.md.
+
+import { BrokerError, isBrokerError } from "../../src/errors/index.ts";
+import type { Binding, MasterKey, Unwrapped, Wrapped } from "../../src/provider/index.ts";
+import { copy, wipe } from "../../src/secret/index.ts";
+import { checkKey, checkPrimary, proveBinding } from "./check.ts";
+import { refused } from "./errors.ts";
+import { checkBytes, checksum, intact, untilIntact } from "./integrity.ts";
+import { versionOf } from "./key-name.ts";
+import { heldPermissions, note, readKey } from "./resources.ts";
+import type { Key, Seen } from "./resources.ts";
+import { scheme } from "./scheme.ts";
+import type { Service } from "./service.ts";
+import { versionCalls } from "./versions.ts";
+
+/** GOOGLE_SYMMETRIC_ENCRYPTION is AES-256-GCM with random nonces. */
+const wrapLimit = 2 ** 32;
+
+/** The permissions that the calls need. */
+export const permissions = {
+  wrap: "cloudkms.cryptoKeyVersions.useToEncrypt",
+  unwrap: "cloudkms.cryptoKeyVersions.useToDecrypt",
+} as const;
+
+/** What these credentials may do, where they may not do both. */
+export type Only = keyof typeof permissions | undefined;
+
+/** Opens a key: throws REQUEST_INVALID when it is none for wrapping, and what calls throw. */
+export async function openMasterKey(service: Service, id: string, only: Only, signal: AbortSignal): Promise<MasterKey> {
+  const key = await readKey(service, id, signal);
+  checkKey(id, key);
+  return masterKeyOf(service, id, only, key);
+}
+
+function masterKeyOf(service: Service, id: string, only: Only, key: Key): MasterKey {
+  const seen: Seen = { primary: "", level: undefined };
+  note(seen, id, key);
+  const crypt = {
+    wrap: (material: Uint8Array, binding: Binding, signal: AbortSignal) =>
+      untilIntact("wrap", () => encrypt(service, id, seen, { material, binding, signal })),
+    unwrap: (wrapped: Uint8Array, usedScheme: number, binding: Binding, signal: AbortSignal) => {
+      if (usedScheme !== scheme || wrapped.length === 0) return Promise.reject(refused());
+      return untilIntact("unwrap", () => decrypt(service, id, seen, { wrapped, binding, signal }));
+    },
+  };
+  let proven = false;
+  return {
+    id,
+    wrapLimit,
+    get protection() {
+      return seen.level === undefined ? undefined : { level: seen.level, authenticated: true };
+    },
+    async wrap(material, binding, signal) {
+      if (only === "unwrap") throw notOurs("wrap");
+      // Who may not unwrap cannot try; the broker's hash in the plaintext binds all the same.
+      if (!proven && only !== "wrap") await proveBinding(crypt, signal);
+      proven = true;
+      return await crypt.wrap(material, binding, signal);
+    },
+    unwrap(wrapped, usedScheme, binding, signal) {
+      return only === "wrap" ? Promise.reject(notOurs("unwrap")) : crypt.unwrap(wrapped, usedScheme, binding, signal);
+    },
+    probe: (signal) => probe(service, id, only, seen, signal),
+    ...versionCalls(service, id, seen),
+  };
+}
+
+interface EncryptResponse {
+  readonly name?: string;
+  readonly ciphertext?: Buffer;
+  readonly ciphertextCrc32c?: unknown;
+  readonly verifiedPlaintextCrc32c?: boolean;
+  readonly verifiedAdditionalAuthenticatedDataCrc32c?: boolean;
+}
+
+interface Wrapping {
+  readonly material: Uint8Array;
+  readonly binding: Binding;
+  readonly signal: AbortSignal;
+}
+
+async function encrypt(
+  service: Service,
+  id: string,
+  seen: Seen,
+  { material, binding, signal }: Wrapping,
+): Promise<Wrapped> {
+  const request = {
+    name: id,
+    plaintext: material,
+    plaintextCrc32c: checksum(material),
+    additionalAuthenticatedData: binding.bytes,
+    additionalAuthenticatedDataCrc32c: checksum(binding.bytes),
+  };
+  const call = { method: "encrypt", purpose: "wrap", routing: ["name", id], request } as const;
+  const answer = await service.call<EncryptResponse>(call, signal);
+  const version = versionOf(id, answer.name);
+  intact(version !== undefined, "names another key than the one that was asked");
+  intact(answer.verifiedPlaintextCrc32c === true, "does not say that the plaintext's checksum was verified");
+  intact(
+    answer.verifiedAdditionalAuthenticatedDataCrc32c === true,
+    "does not say that the associated data's checksum was verified",
+  );
+  const ciphertext = answer.ciphertext ?? Buffer.alloc(0);
+  checkBytes(ciphertext, answer.ciphertextCrc32c, "ciphertext");
+  intact(ciphertext.length > 0, "holds no ciphertext");
+  seen.primary = version;
+  return { wrapped: copy(ciphertext), scheme, version };
+}
+
+interface DecryptResponse {
+  readonly plaintext?: Buffer;
+  readonly plaintextCrc32c?: unknown;
+  readonly usedPrimary?: boolean;
+}
+
+interface Unwrapping {
+  readonly wrapped: Uint8Array;
+  readonly binding: Binding;
+  readonly signal: AbortSignal;
+}
+
+async function decrypt(
+  service: Service,
+  id: string,
+  seen: Seen,
+  { wrapped, binding, signal }: Unwrapping,
+): Promise<Unwrapped> {
+  const request = {
+    name: id,
+    ciphertext: wrapped,
+    ciphertextCrc32c: checksum(wrapped),
+    additionalAuthenticatedData: binding.bytes,
+    additionalAuthenticatedDataCrc32c: checksum(binding.bytes),
+  };
+  const call = { method: "decrypt", purpose: "unwrap", routing: ["name", id], request } as const;
+  const {
+    plaintext = Buffer.alloc(0),
+    plaintextCrc32c,
+    usedPrimary,
+  } = await service.call<DecryptResponse>(call, signal);
+  try {
+    checkBytes(plaintext, plaintextCrc32c, "plaintext");
+    // Cloud KMS does not say which version it was: only the primary one's name is known here.
+    const version = usedPrimary === true ? seen.primary : "";
+    return { material: copy(plaintext), version, rewrapDue: usedPrimary !== true };
+  } finally {
+    wipe(plaintext);
+  }
+}
+
+async function probe(service: Service, id: string, only: Only, seen: Seen, signal: AbortSignal): Promise<void> {
+  const key = await readKey(service, id, signal);
+  checkKey(id, key);
+  note(seen, id, key);
+  checkPrimary(id, key);
+  // To wrap may be denied on purpose, where a key only opens what it once wrapped; the round trip shows it otherwise.
+  const needed = permissions[only ?? "unwrap"];
+  const held = await heldOrUnknown(service, id, needed, signal);
+  if (!held) throw new BrokerError("KEY_DISABLED", `the permission ${needed} on ${id} is missing or was taken away`);
+}
+
+/** Private endpoints need not serve IAM: what cannot be asked is not held against the key. */
+async function heldOrUnknown(service: Service, id: string, needed: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await heldPermissions(service, id, [needed], signal)).includes(needed);
+  } catch (error) {
+    if (isBrokerError(error) && error.reason === "INTERNAL") return true;
+    throw error;
+  }
+}
+
+function notOurs(what: string): BrokerError {
+  const message = `the gcp-kms provider's credentials do not ${what}: its setting "only" says so`;
+  return new BrokerError("KEY_DISABLED", message);
+}

@@ -1,0 +1,171 @@
+// Calls to Cloud KMS through Google's library: connected when first needed, authorised by us, never retried here.
+
+import type { KeyManagementServiceClient } from "@google-cloud/kms";
+import type * as Kms from "@google-cloud/kms";
+import type * as Grpc from "@grpc/grpc-js";
+import type * as Auth from "google-auth-library";
+import { BrokerError } from "../../src/errors/index.ts";
+import type { Credentials } from "./credentials.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { failureOf } from "./errors.ts";
+import type { CallFailure, Purpose } from "./errors.ts";
+import { raced } from "./raced.ts";
+
+/** The libraries, loaded when the provider is opened and not before. */
+export interface Libraries {
+  readonly kms: typeof Kms;
+  readonly grpc: typeof Grpc;
+  readonly auth: typeof Auth;
+}
+
+/** How Cloud KMS is reached. */
+export interface Reach {
+  readonly endpoint: Endpoint | undefined;
+  readonly channel: Grpc.ChannelCredentials;
+  readonly credentials: Credentials;
+}
+
+/** The calls of the service that this provider makes. */
+export type Method =
+  | "encrypt"
+  | "decrypt"
+  | "getCryptoKey"
+  | "getCryptoKeyVersion"
+  | "listCryptoKeyVersions"
+  | "createCryptoKeyVersion"
+  | "updateCryptoKeyVersion"
+  | "updateCryptoKeyPrimaryVersion"
+  | "testIamPermissions";
+
+/** A call. */
+export interface Call {
+  readonly method: Method;
+  readonly purpose: Purpose;
+  /** The resource that the service routes by, as `field=name`. */
+  readonly routing: readonly [field: string, name: string];
+  readonly request: object;
+  /** Told the answer's `date` header, where the server sends one. */
+  readonly onDate?: (date: string) => void;
+}
+
+/** Cloud KMS. */
+export interface Service {
+  readonly credentials: Credentials;
+  /** Makes a call. Throws what errors.ts makes of failures, and the signal's reason after an abort. */
+  call<Response>(call: Call, signal: AbortSignal): Promise<Response>;
+  close(): Promise<void>;
+}
+
+type InnerCall = (request: object, options: object) => Promise<[unknown]>;
+
+const channelOptions = {
+  // A client of its own connection: the shared pool would hand a new client the connection that just hung.
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 1_000,
+  "grpc.keepalive_time_ms": 30_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+};
+
+/** Prepares the service; it connects with the first call. */
+export function createService(libraries: Libraries, reach: Reach): Service {
+  let client: KeyManagementServiceClient | undefined;
+  let closed = false;
+  const { credentials } = reach;
+  const { UNAVAILABLE, UNAUTHENTICATED } = libraries.grpc.status;
+
+  /** The next call connects anew: the address is looked up again, and no back-off is waited for. */
+  const disconnect = (used: KeyManagementServiceClient) => {
+    if (client === used) client = undefined;
+    void used.close().catch(() => undefined);
+  };
+
+  async function call<Response>(wanted: Call, signal: AbortSignal): Promise<Response> {
+    signal.throwIfAborted();
+    if (closed) throw closedError();
+    const headers = await credentials.headers(signal);
+    const used = (client ??= createClient(libraries, reach));
+    try {
+      await raced(used.initialize(), signal);
+      const answer = await invoke(libraries.grpc, used, wanted, headers, signal);
+      signal.throwIfAborted();
+      return answer as Response;
+    } catch (error) {
+      const { code } = (error ?? {}) as CallFailure;
+      // No answer in time: the connection may be dead without a word, as after a change of routes.
+      if (signal.aborted || code === UNAVAILABLE) disconnect(used);
+      signal.throwIfAborted();
+      if (closed) throw closedError();
+      if (code === UNAUTHENTICATED) credentials.forget();
+      throw failureOf(error, wanted.purpose);
+    }
+  }
+
+  return {
+    credentials,
+    call,
+    async close() {
+      closed = true;
+      const last = client;
+      client = undefined;
+      await last?.close();
+    },
+  };
+}
+
+function createClient({ kms, auth }: Libraries, { endpoint, channel }: Reach): KeyManagementServiceClient {
+  return new kms.KeyManagementServiceClient({
+    ...(endpoint && { apiEndpoint: endpoint.host, port: endpoint.port }),
+    // Not the library's: it looks for credentials while it connects, and may hang there or end the process.
+    authClient: new auth.PassThroughClient() as never,
+    sslCreds: channel,
+    fallback: false,
+    ...channelOptions,
+  });
+}
+
+/**
+ * Past the library's own methods, which write requests and answers, plaintexts among them, to the standard error when
+ * GOOGLE_SDK_NODE_LOGGING is set.
+ */
+async function invoke(
+  grpc: typeof Grpc,
+  client: KeyManagementServiceClient,
+  { method, routing: [field, name], request, onDate }: Call,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const params = `${field}=${encodeURIComponent(name)}`;
+  const interceptors = onDate && { interceptors: [dateInterceptor(grpc, onDate)] };
+  const otherArgs = { headers: { ...headers, "x-goog-request-params": params }, options: { ...interceptors } };
+  const inner = method === "testIamPermissions" ? await iamCalls(client) : client.innerApiCalls;
+  // Without retries: the broker's guard has them, within a budget.
+  const [answer] = await (inner[method] as InnerCall)(request, { signal, otherArgs, retry: null });
+  return answer;
+}
+
+async function iamCalls({ iamClient }: KeyManagementServiceClient): Promise<Record<string, unknown>> {
+  await iamClient.initialize();
+  return iamClient.innerApiCalls;
+}
+
+function dateInterceptor({ InterceptingCall }: typeof Grpc, onDate: (date: string) => void): Grpc.Interceptor {
+  return (options, next) => {
+    return new InterceptingCall(next(options), {
+      start(metadata, _, start) {
+        start(metadata, {
+          onReceiveMetadata(received, pass) {
+            const [date] = received.get("date");
+            if (typeof date === "string") onDate(date);
+            pass(received);
+          },
+        });
+      },
+    });
+  };
+}
+
+function closedError(): BrokerError {
+  return new BrokerError("PROVIDER_UNAVAILABLE", "the gcp-kms provider is closed");
+}
