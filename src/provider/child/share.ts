@@ -7,23 +7,37 @@ export interface Shared<T> {
 
 /** Makes one. */
 export function createShared<T>(): Shared<T> {
-  const running = new Map<string, { promise: Promise<T>; waiters: number; readonly end: AbortController }>();
+  const running = new Map<string, Run<T>>();
+
+  function begin(name: string, work: (signal: AbortSignal) => Promise<T>): Run<T> {
+    const end = new AbortController();
+    const run = { promise: work(end.signal), waiters: 0, end };
+    running.set(name, run);
+    return run;
+  }
+
   return async (name, signal, work) => {
     signal.throwIfAborted();
-    let run = running.get(name);
-    if (!run) {
-      const end = new AbortController();
-      run = { promise: work(end.signal).finally(() => running.delete(name)), waiters: 0, end };
-      run.promise.catch(() => undefined);
-      running.set(name, run);
-    }
+    const run = running.get(name) ?? begin(name, work);
     run.waiters++;
     try {
       return await abortable(run.promise, signal);
     } finally {
-      if (--run.waiters === 0) run.end.abort(signal.reason);
+      // Whoever is first to leave with an outcome, or last to leave without one, leaves nothing for later ones.
+      if (--run.waiters === 0 || !signal.aborted) forget(name, run);
+      if (run.waiters === 0) run.end.abort(signal.reason);
     }
   };
+
+  function forget(name: string, run: Run<T>): void {
+    if (running.get(name) === run) running.delete(name);
+  }
+}
+
+interface Run<T> {
+  readonly promise: Promise<T>;
+  waiters: number;
+  readonly end: AbortController;
 }
 
 /** The promise's answer, or the signal's reason at its abort. */

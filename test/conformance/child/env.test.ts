@@ -1,13 +1,13 @@
 // The env provider in a child process: what crosses the pipe holds to every case, too.
 
 import { expect, test } from "vitest";
-import { generateMasterKey } from "../../providers/env/generate.ts";
-import env from "../../providers/env/index.ts";
-import { openInChild, ownModule } from "../../src/provider/child/index.ts";
-import { conformanceCases } from "../../src/provider/conformance.ts";
-import type { ConformanceHarness } from "../../src/provider/conformance.ts";
-import { provideVariable } from "../../src/provider/index.ts";
-import type { ProviderKind } from "../../src/provider/index.ts";
+import { generateMasterKey } from "../../../providers/env/generate.ts";
+import env from "../../../providers/env/index.ts";
+import { openInChild, ownModule } from "../../../src/provider/child/index.ts";
+import { conformanceCases } from "../../../src/provider/conformance.ts";
+import type { ConformanceHarness } from "../../../src/provider/conformance.ts";
+import { provideVariable } from "../../../src/provider/index.ts";
+import type { ProviderKind } from "../../../src/provider/index.ts";
 
 const module = ownModule("providers/env/index");
 const inChild: ProviderKind = {
