@@ -6,7 +6,7 @@ import type { Counting } from "../faults/counted.ts";
 import { subject as remote } from "../faults/remote/subject.ts";
 
 let counting: Counting;
-beforeAll(async () => void (counting = await startCounting(remote)));
+beforeAll(async () => void (counting = (await startCounting(remote))!));
 afterAll(() => counting.stop());
 
 const clients = 8;

@@ -44,11 +44,15 @@ export interface Counting {
   stop(): Promise<void>;
 }
 
-/** Starts a backend that counts. */
-export async function startCounting(subject: FaultSubject): Promise<Counting> {
+/** Starts a backend that counts; undefined where it cannot. */
+export async function startCounting(subject: FaultSubject): Promise<Counting | undefined> {
   const bench = await subject.start();
-  if (!bench.calls) throw new Error(`the backend of ${subject.kind} does not count its calls`);
-  const calls = () => bench.calls!();
+  if (bench.calls) return countingOf(bench, () => bench.calls!());
+  await bench.stop();
+  return undefined;
+}
+
+function countingOf(bench: FaultBench, calls: () => Promise<Calls>): Counting {
   let kept: { envelope: Uint8Array; plaintext: Uint8Array } | undefined;
 
   async function counted(

@@ -20,7 +20,7 @@ function print(kind: string, mode: string, { asked, seen, seconds }: Counted): v
 
 describe.each(subjects.map((subject) => [subject.kind, subject] as const))("%s", (kind, subject) => {
   test("asks its backend once per branch key, and in strict mode once per call", async ({ skip }) => {
-    const counting = await startCounting(subject).catch((error: Error) => skip(error.message));
+    const counting = (await startCounting(subject)) ?? skip("this backend does not count its calls");
     try {
       const kept = await counting.wrapAndUnwrap({ operations: 100_000, clients, key: {} });
       print(kind, "branch keys kept", kept);
