@@ -2,6 +2,7 @@
 
 import type { Provider } from "../../../src/provider/index.ts";
 import { Connection } from "./connection.ts";
+import { examine } from "./examine.ts";
 import type { NewCryptoki } from "./library.ts";
 import { openMasterKey } from "./master-key.ts";
 import type { DeviceSettings, KeyReference } from "./types.ts";
@@ -14,6 +15,8 @@ export function openDevice(settings: DeviceSettings, create?: NewCryptoki): Prov
       signal.throwIfAborted();
       return await openMasterKey(connection, reference as KeyReference, settings.formerSerials ?? [], signal);
     },
+    examine: (references, signal) =>
+      examine({ settings, connection, create }, references as readonly KeyReference[], signal),
     close: () => connection.close(),
   };
 }

@@ -7,6 +7,7 @@ import { choose, familyOf, mayUnwrap, wayFor, type Choice } from "./choose.ts";
 import type { At, Connection } from "./connection.ts";
 import { constantTimeEqual } from "./equal.ts";
 import { disabled, meaningOf, nameOf, refused, unavailable } from "./errors.ts";
+import type { Token } from "./token.ts";
 import { findKey, readAttribute, type KeyFacts } from "./keys.ts";
 import { CKA } from "./cryptoki.ts";
 import { describeReference, type KeyReference } from "./types.ts";
@@ -27,8 +28,9 @@ export async function openMasterKey(
   formerSerials: readonly string[],
   signal: AbortSignal,
 ): Promise<MasterKey> {
-  const key = new TokenKey(connection, reference);
-  const { token, id } = await key.open(signal);
+  const key = await openTokenKey(connection, reference, signal);
+  const { token, facts } = key;
+  const { id } = facts;
   const protection: Protection = {
     level: token.hardware ? "hsm" : "software",
     authenticated: key.choice.way.authenticated,
@@ -60,34 +62,47 @@ function masterKeyOf(
   });
 }
 
+/** The key itself: found and proven. Throws as MasterKey says. */
+export async function openTokenKey(
+  connection: Connection,
+  reference: KeyReference,
+  signal: AbortSignal,
+): Promise<TokenKey> {
+  const locate = (at: At) => findKey(at.cryptoki, at.session, reference);
+  try {
+    const found = await connection.use((at) => ({ token: at.token, facts: locate(at) }), signal);
+    return new TokenKey(connection, reference, {
+      ...found,
+      choice: await choose(connection, locate, reference, signal),
+    });
+  } catch (error) {
+    throw told(error, "find and prove the key", `the key with ${describeReference(reference)}`);
+  }
+}
+
+/** What was found out of a key when it was opened. */
+interface Opened {
+  readonly token: Token;
+  readonly facts: KeyFacts;
+  readonly choice: Choice;
+}
+
 /** A key of the token over the connection's generations. */
 class TokenKey {
+  readonly token: Token;
+  /** As they were when it was opened; the handle is good in that generation alone. */
+  readonly facts: KeyFacts;
+  readonly choice: Choice;
   readonly #connection: Connection;
   readonly #reference: KeyReference;
-  #choice: Choice | undefined;
   #found: { readonly generation: number; readonly facts: KeyFacts } | undefined;
 
-  constructor(connection: Connection, reference: KeyReference) {
+  constructor(connection: Connection, reference: KeyReference, { token, facts, choice }: Opened) {
     this.#connection = connection;
     this.#reference = reference;
-  }
-
-  /** How it wraps. Only after `open`. */
-  get choice(): Choice {
-    return this.#choice!;
-  }
-
-  async open(signal: AbortSignal) {
-    try {
-      const found = await this.#connection.use((at) => {
-        return { token: at.token, facts: findKey(at.cryptoki, at.session, this.#reference) };
-      }, signal);
-      const locate = (at: At) => findKey(at.cryptoki, at.session, this.#reference);
-      this.#choice = await choose(this.#connection, locate, this.#reference, signal);
-      return { token: found.token, id: found.facts.id };
-    } catch (error) {
-      throw this.#told(error, "find the key");
-    }
+    this.token = token;
+    this.facts = facts;
+    this.choice = choice;
   }
 
   async wrap(material: Uint8Array, binding: Binding, signal: AbortSignal): Promise<Wrapped> {
@@ -181,27 +196,30 @@ class TokenKey {
     return `the key with ${describeReference(this.#reference)}`;
   }
 
-  /** The library's answer as the broker is told it. */
   #told(error: unknown, what: string): unknown {
-    const meaning = meaningOf(error);
-    const answer = `the token does not ${what}: it answered ${nameOf(error)}`;
-    if (error instanceof NotThisWay) return disabled(`the token no longer wraps as it did: ${error.message}`, error);
-    switch (meaning) {
-      case undefined:
-        return error;
-      case "refused":
-        return refused(nameOf(error), error);
-      case "disabled":
-      case "pin":
-      case "pinBlocked":
-        return disabled(`${this.#words()} may not be used: the token answered ${nameOf(error)}`, error);
-      case "unclear":
-      case "unfit":
-        return what === "unwrap" ? refused(nameOf(error), error) : unavailable(answer, error);
-      case "busy":
-        return new BrokerError("PROVIDER_UNAVAILABLE", answer, { cause: error, retryAfterMs: 100 });
-      case "lost":
-        return unavailable(answer, error);
-    }
+    return told(error, what, this.#words());
+  }
+}
+
+/** The library's answer as the broker is told it; other errors as they are. */
+function told(error: unknown, what: string, key: string): unknown {
+  if (error instanceof NotThisWay) return disabled(`the token no longer wraps as it did: ${error.message}`, error);
+  const answer = `the token does not ${what}: it answered ${nameOf(error)}`;
+  switch (meaningOf(error)) {
+    case undefined:
+      return error;
+    case "refused":
+      return refused(nameOf(error), error);
+    case "disabled":
+    case "pin":
+    case "pinBlocked":
+      return disabled(`${key} may not be used: the token answered ${nameOf(error)}`, error);
+    case "unclear":
+    case "unfit":
+      return what === "unwrap" ? refused(nameOf(error), error) : unavailable(answer, error);
+    case "busy":
+      return new BrokerError("PROVIDER_UNAVAILABLE", answer, { cause: error, retryAfterMs: 100 });
+    case "lost":
+      return unavailable(answer, error);
   }
 }
