@@ -5,6 +5,7 @@ import type { ProviderKind } from "./provider.ts";
 
 const firstParty: Readonly<Record<string, () => Promise<{ readonly default: ProviderKind }>>> = {
   env: () => import("../../providers/env/index.ts"),
+  "gcp-kms": () => import("../../providers/gcp-kms/index.ts"),
   vault: () => import("../../providers/vault/index.ts"),
   pkcs11: () => import("../../providers/pkcs11/index.ts"),
 };
@@ -17,14 +18,22 @@ export interface KindReference {
   readonly kind: string;
   /** An npm module whose default export is the kind; undefined for a first-party one. */
   readonly module?: string | undefined;
+  /** Where the module's providers run: in a child process, the default, or in this one. */
+  readonly process?: "child" | "daemon" | undefined;
 }
+
+/** A call of a module that has not ended so long after its abort means a blocked child. */
+const killAfterMs = 5_000;
 
 /**
  * Loads a kind. Throws REQUEST_INVALID when there is none of that name, or when the module is not there or does not
  * export one of that name with a third party's number (128–255).
  */
 export async function loadKind(reference: KindReference): Promise<ProviderKind> {
-  if (reference.module !== undefined) return await loadModule(reference.kind, reference.module);
+  if (reference.module !== undefined) {
+    const kind = await loadModule(reference.kind, reference.module);
+    return reference.process === "daemon" ? kind : inChild(kind, reference.module);
+  }
   const load = Object.hasOwn(firstParty, reference.kind) ? firstParty[reference.kind] : undefined;
   if (!load) {
     const known = firstPartyKinds.join(", ");
@@ -46,6 +55,17 @@ async function loadModule(kind: string, module: string): Promise<ProviderKind> {
   const fault = faultOf(found, kind);
   if (fault) throw invalid(`the default export of the npm module "${module}" is no provider kind "${kind}": ${fault}`);
   return found as ProviderKind;
+}
+
+/** The kind with its providers in children. The module is in this process too, for its schemas, but opens nothing here. */
+function inChild({ kind, number, schemes, settings, reference }: ProviderKind, module: string): ProviderKind {
+  return {
+    ...{ kind, number, schemes, settings, reference },
+    async open(opened, notify) {
+      const { openInChild } = await import("./child/index.ts");
+      return await openInChild({ kind, module, settings: opened, killAfterMs, notify });
+    },
+  };
 }
 
 /** What is wrong with a third party's kind; undefined when nothing is. */

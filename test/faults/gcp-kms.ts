@@ -60,8 +60,8 @@ function setAll({ versions }: StoredKey, state: State): () => void {
 function inject(parts: Parts, fault: BackendFault): Injected {
   const lie = lies[fault];
   if (lie) {
-    const { hits, end } = parts.fake.tell(lie);
-    return { hits, clear: () => Promise.resolve(end()) };
+    const told = parts.fake.tell(lie);
+    return { hits: () => told.hits(), clear: () => Promise.resolve(told.end()) };
   }
   const state = states[fault];
   if (!state) throw new Error(`gcp-kms has no fault "${fault}"`);

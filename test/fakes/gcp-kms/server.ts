@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { Metadata, Server, ServerCredentials } from "@grpc/grpc-js";
+import type { status } from "@grpc/grpc-js";
 import type { sendUnaryData, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { createAccounts } from "./accounts.ts";
 import type { Account } from "./accounts.ts";
@@ -19,6 +20,8 @@ export interface FakeGcpKms {
   tell(lie: Lie, scope?: LieScope): Told;
   /** How often a method was called since the start. */
   calls(method: string): number;
+  /** How often a call was refused with a status since the start. */
+  refusals(code: status): number;
   /** How far the server's clock is ahead of ours. */
   setClock(aheadMs: number): void;
   /** Ends every connection at once; new ones are welcome. */
@@ -42,6 +45,7 @@ export async function startFakeGcpKms({ tls, port: wanted = 0 }: FakeOptions = {
   const accounts = createAccounts();
   const lies = new Lies();
   const counts = new Map<string, number>();
+  const refusals = new Map<status, number>();
   let aheadMs = 0;
   const dropConnections = () => server.drain(`127.0.0.1:${port}`, 0);
 
@@ -65,7 +69,10 @@ export async function startFakeGcpKms({ tls, port: wanted = 0 }: FakeOptions = {
           call.sendMetadata(date);
           answer(method, handler, call).then(
             (made) => respond(null, made),
-            (error: Error) => respond(error),
+            (error: Error & { code?: status }) => {
+              if (error.code !== undefined) refusals.set(error.code, (refusals.get(error.code) ?? 0) + 1);
+              respond(error);
+            },
           );
         },
       ];
@@ -82,6 +89,7 @@ export async function startFakeGcpKms({ tls, port: wanted = 0 }: FakeOptions = {
     account: (email) => accounts.create(email),
     tell: (lie, scope) => lies.tell(lie, scope),
     calls: (method) => counts.get(method) ?? 0,
+    refusals: (code) => refusals.get(code) ?? 0,
     setClock: (wantedMs) => void (aheadMs = wantedMs),
     dropConnections,
     stop: () => server.forceShutdown(),
