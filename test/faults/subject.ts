@@ -41,9 +41,9 @@ export const backendHost = "backend.keybroker.test";
 /** A fault in force. */
 export interface Injected {
   /** How many calls met it so far: the run fails when a fault met none. */
-  hits(): number;
+  readonly hits: () => number;
   /** Ends it: the backend is well again, without the daemon's help. Calls that still hang need not be ended. */
-  clear(): Promise<void>;
+  readonly clear: () => Promise<void>;
 }
 
 /** A backend at work, with all of the configuration that it takes to reach it. */
@@ -62,12 +62,12 @@ export interface FaultBench {
    */
   readonly providerAt?: (host: string) => Readonly<Record<string, unknown>>;
   /** Ends the connections that are open, so that the next call needs the host's address again. With `providerAt`. */
-  dropConnections?(): Promise<void>;
-  inject(fault: BackendFault): Promise<Injected>;
+  readonly dropConnections?: () => Promise<void>;
+  readonly inject: (fault: BackendFault) => Promise<Injected>;
   /** Calls that wrapped and unwrapped at the backend since its start, where it can tell. */
   calls?(): Promise<{ readonly wraps: number; readonly unwraps: number }>;
   /** Ends the backend for good, without asking the daemon. May be called twice. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** One provider kind under test. `test/faults/<kind>.ts` exports one by the name `subject`. */
@@ -78,5 +78,5 @@ export interface FaultSubject {
   /** What `start` needs: where one is missing and cannot be installed, a laptop skips this kind and CI fails. */
   readonly programs?: readonly Program[];
   /** Each call starts a backend of its own: several run side by side. Throws when it cannot be started. */
-  start(): Promise<FaultBench>;
+  readonly start: () => Promise<FaultBench>;
 }

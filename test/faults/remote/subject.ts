@@ -17,18 +17,20 @@ const spoils: Partial<Record<BackendFault, Spoil>> = {
 async function start(): Promise<FaultBench> {
   const server = await startKeyServer();
   const proxy = await startProxy(server.port);
+  // Its own name: several backends of this kind may stand behind one daemon.
+  const variable = `REMOTE_TOKEN_${proxy.port}`;
   const providerAt = (host: string) => ({
     kind: "remote",
     module: "keybroker-test-remote",
     url: `http://${host}:${proxy.port}`,
-    token: "${REMOTE_TOKEN}",
+    token: `\${${variable}}`,
   });
   return {
     provider: providerAt("127.0.0.1"),
     providerAt,
-    reference: { key: "master" },
+    reference: { key: `master-${proxy.port}` },
     environment: {
-      REMOTE_TOKEN: server.token,
+      [variable]: server.token,
       NODE_OPTIONS: `--import=${join(import.meta.dirname, "hook.mjs")}`,
     },
     secrets: [server.token],
