@@ -3,6 +3,11 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
+interface Asked {
+  readonly token: string;
+  readonly audiences?: readonly string[];
+}
+
 /** A made-up API server. */
 export interface TokenReviewer {
   readonly address: string;
@@ -25,11 +30,15 @@ export async function startTokenReviewer(): Promise<TokenReviewer> {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      const asked = JSON.parse(Buffer.concat(chunks).toString()) as { spec: { token: string } };
+      const asked = JSON.parse(Buffer.concat(chunks).toString()) as { spec: Asked };
       const username = good.get(asked.spec.token);
       reviewed.push(asked.spec.token);
       const status = username
-        ? { authenticated: true, user: { username, uid: `uid of ${username}`, groups: ["system:serviceaccounts"] } }
+        ? {
+            authenticated: true,
+            audiences: asked.spec.audiences ?? [],
+            user: { username, uid: `uid of ${username}`, groups: ["system:serviceaccounts"] },
+          }
         : { authenticated: false, error: "token has expired" };
       response.writeHead(201, { "content-type": "application/json" });
       response.end(JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", status }));
