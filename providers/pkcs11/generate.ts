@@ -50,10 +50,12 @@ const rsaBits = 3_072;
  * its label or id is there already, or `scheme` does not work; KEY_DISABLED and PROVIDER_UNAVAILABLE as calls do.
  */
 export async function generateKey(
-  settings: DeviceSettings,
+  settings: DeviceSettings & { readonly environment?: Readonly<Record<string, string>> | undefined },
   wanted: WantedKey,
   create?: NewCryptoki,
 ): Promise<GeneratedKey> {
+  // A library reads its variables where it is loaded: here that is this process.
+  Object.assign(process.env, settings.environment);
   const connection = new Connection(settings, create);
   try {
     const id = wanted.id ?? randomBytes(8).toString("hex");

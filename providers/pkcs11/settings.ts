@@ -23,7 +23,7 @@ const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/, "expecte
 /** Settings of the provider. */
 export const settings = z
   .strictObject({
-    module: text()
+    library: text()
       .refine((path) => path.startsWith("/"), "expected the absolute path of the PKCS#11 library")
       .describe("The absolute path of the PKCS#11 library of the HSM's maker."),
     tokenSerial: text().optional().describe("The token by its serial number, which no other token has."),

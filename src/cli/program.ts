@@ -23,6 +23,7 @@ const commandFiles: Readonly<Record<string, () => Promise<CommandFile>>> = {
   keys: () => import("./commands/keys.ts"),
   config: () => import("./commands/config.ts"),
   doctor: () => import("./commands/doctor.ts"),
+  pkcs11: () => import("./commands/pkcs11.ts"),
   status: () => import("./commands/status.ts"),
   completion: () => import("./commands/completion.ts"),
   "generate-master-key": () => import("./commands/generate-master-key.ts"),

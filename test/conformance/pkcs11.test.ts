@@ -27,7 +27,7 @@ describe.skipIf(program === undefined)("over SoftHSM", () => {
   afterAll(() => hsm.remove());
 
   const settings = () => ({
-    module: hsm.library,
+    library: hsm.library,
     tokenLabel: token.label,
     pin: `file:${token.pinFile}`,
     environment: hsm.environment,

@@ -109,7 +109,7 @@ export class Connection {
     // C_Finalize while another thread is inside the library is undefined: what is under way ends first.
     await this.#link?.sessions.idle();
     const fresh = this.#library === undefined;
-    const library = (this.#library ??= await openLibrary(this.#settings.module, this.#create));
+    const library = (this.#library ??= await openLibrary(this.#settings.library, this.#create));
     const shared = this.#link !== undefined && this.#link.generation !== library.generation();
     this.#link = undefined;
     if (!fresh && !shared) library.restart();

@@ -49,18 +49,18 @@ export async function* examine(
 
 /** The library; answers the tokens that it has, undefined when it cannot be used. */
 async function* examineLibrary({ settings, create }: Examined): AsyncGenerator<Finding, readonly Token[] | undefined> {
-  const { module } = settings;
+  const { library: path } = settings;
   let tokens: readonly Token[];
   try {
-    const library = await openLibrary(module, create);
+    const library = await openLibrary(path, create);
     try {
-      yield good("module", `${module}: ${libraryWords(library.cryptoki)}`);
+      yield good("library", `${path}: ${libraryWords(library.cryptoki)}`);
       tokens = listTokens(library.cryptoki);
     } finally {
       library.release();
     }
   } catch (error) {
-    yield bad("module", wordsOf(error), "install the maker's library for this machine, and name its file by module");
+    yield bad("library", wordsOf(error), "install the maker's library for this machine, and name its file by library");
     return undefined;
   }
   const hint = "the library shows none: its own configuration, or its connection to the HSM, is at fault";

@@ -6,7 +6,7 @@ import type { SchemeName } from "./scheme-names.ts";
 /** The provider's settings. */
 export interface DeviceSettings {
   /** Absolute path. */
-  readonly module: string;
+  readonly library: string;
   readonly tokenSerial?: string | undefined;
   readonly tokenLabel?: string | undefined;
   readonly pin?: SecretSource | undefined;
