@@ -7,18 +7,21 @@ import type { Envelope } from "../envelope/index.ts";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
 import { wipe } from "../secret/index.ts";
 import { rotate, setVersionState, versions } from "./administer.ts";
-import type { Broker, MasterKeyAddress, Scope } from "./broker.ts";
+import type { Broker, Scope } from "./broker.ts";
 import { check } from "./check.ts";
 import { checkDeep } from "./check-deep.ts";
-import { createKeyring, listedName, resolve } from "./keyring.ts";
-import type { Key, Keyring, KeyState, Listed } from "./keyring.ts";
+import { createKeyring, resolve } from "./keyring.ts";
+import type { Key, Keyring, KeyState } from "./keyring.ts";
 import { silent } from "./observer.ts";
 import type { BrokerObserver } from "./observer.ts";
 import { openingKey, unwrap } from "./opening.ts";
+import type { OpeningSetting } from "./opening.ts";
 import { probeAll } from "./probing.ts";
 import { closeProviders, notIn, openProviders } from "./providers.ts";
 import type { Kinds, OpenProviders } from "./providers.ts";
+import { forget, forgetting, watchDisabled } from "./purge.ts";
 import { wrap } from "./sealing.ts";
+import type { SealingSetting } from "./sealing.ts";
 import { keyStatus, providerStatus, recipientsOf } from "./status.ts";
 
 /** What a broker is made from. */
@@ -104,8 +107,8 @@ function brokerOf(parts: Parts, observer: BrokerObserver): Broker {
   const sealing = { realm: configuration.realm, observer };
   const opening = { realms: configuration, observer };
   const names = namesOf(configuration);
+  const unwatch = watchDisabled(providers, keyring, observer);
   let closed = false;
-  const unwatch = watchDisabled(parts, observer);
   /** Whether any call came: else nobody can be under way. */
   let used = false;
 
@@ -117,61 +120,28 @@ function brokerOf(parts: Parts, observer: BrokerObserver): Broker {
     return key;
   }
 
-  async function rewrap(configured: KeyConfiguration, envelope: Envelope, scope: Scope): Promise<Uint8Array> {
-    const key = find(configured);
-    const { sealKey } = await openingKey(key, opening, envelope, scope);
-    const { dataKey, contextHash } = open(envelope, sealKey);
-    try {
-      return await wrap(key, sealing, dataKey, contextHash, scope);
-    } finally {
-      wipe(dataKey);
-    }
-  }
-
-  /** Calls of the configuration that was replaced end first: each lives no longer than the call timeout. */
-  async function retire(kept: OpenProviders): Promise<void> {
-    const leaving = notIn(providers, kept);
-    if (leaving.length > 0 && used)
-      await new Promise((done) => setTimeout(done, configuration.limits.callTimeoutMs).unref());
-    await Promise.all(leaving.map(({ guard }) => guard.idle()));
-  }
-
-  function purge(configured?: KeyConfiguration): void {
-    const key = configured && keyring.get(configured);
-    for (const { state } of key ? [key] : keyring.values()) forget(state);
-  }
-
-  /** What a change was, nobody knows when it failed: the next wrap finds out. */
-  async function purging<T>({ provider, masterKeyId }: MasterKeyAddress, change: Promise<T>): Promise<T> {
-    try {
-      return await change;
-    } finally {
-      for (const key of keysWith(keyring, provider, masterKeyId)) forget(key.state);
-    }
-  }
-
   return {
     key: (name) => names.get(name),
     wrap: (key, dataKey, contextHash, scope) => wrap(find(key), sealing, dataKey, contextHash, scope),
     unwrap: (key, envelope, contextHash, scope) => unwrap(find(key), opening, envelope, contextHash, scope),
-    rewrap,
+    rewrap: async (key, envelope, scope) => await rewrap(find(key), opening, sealing, envelope, scope),
     check: async (key, envelope, contextHash, deep, scope) =>
       await (deep ? checkDeep : check)(find(key), opening, envelope, contextHash, scope),
     recipientsOf: (key, envelope) => recipientsOf(keyring.get(key), providers, envelope),
-    purge,
+    purge(configured) {
+      const key = configured && keyring.get(configured);
+      for (const { state } of key ? [key] : keyring.values()) forget(state);
+    },
     versions: async (address, scope) => await versions(find(address.key), address, scope),
-    async rotate(address, scope) {
-      return await purging(address, rotate(find(address.key), address, scope));
-    },
-    async setVersionState(address, version, state, scope) {
-      await purging(address, setVersionState(find(address.key), address, { version, state }, scope));
-    },
+    rotate: async (address, scope) => await forgetting(keyring, address, rotate(find(address.key), address, scope)),
+    setVersionState: async (address, version, state, scope) =>
+      await forgetting(keyring, address, setVersionState(find(address.key), address, { version, state }, scope)),
     probe: async () => await probeAll(keyring, sealing),
     keys: () => [...keyring.values()].map(keyStatus),
     providers: () => [...providers.values()].map((provider) => providerStatus(provider, keyring)),
     async close(keep) {
       const kept = keep && partsOf.get(keep);
-      if (kept) await retire(kept.providers);
+      if (kept) await retire(parts, kept, used);
       closed = true;
       unwatch();
       const states = new Set([...(kept?.keyring.values() ?? [])].map(({ state }) => state));
@@ -181,30 +151,28 @@ function brokerOf(parts: Parts, observer: BrokerObserver): Broker {
   };
 }
 
-/** Branch keys of a master key that was told disabled are forgotten at once. Answers what ends the watch. */
-function watchDisabled({ providers, keyring }: Parts, observer: BrokerObserver): () => void {
-  const ends = [...providers].map(([provider, { health, kind }]) =>
-    health.onDisabled((masterKeyId) => {
-      for (const { configuration, state } of keysWith(keyring, provider, masterKeyId)) {
-        state.branches.drop(listedName(kind.number, masterKeyId));
-        state.cache.clear();
-        state.loads.keepNothing();
-        observer.purged(configuration.name, provider);
-      }
-    }),
-  );
-  return () => ends.forEach((end) => end());
+async function rewrap(
+  key: Key,
+  opening: OpeningSetting,
+  sealing: SealingSetting,
+  envelope: Envelope,
+  scope: Scope,
+): Promise<Uint8Array> {
+  const { sealKey } = await openingKey(key, opening, envelope, scope);
+  const { dataKey, contextHash } = open(envelope, sealKey);
+  try {
+    return await wrap(key, sealing, dataKey, contextHash, scope);
+  } finally {
+    wipe(dataKey);
+  }
 }
 
-function keysWith(keyring: Keyring, provider: string, masterKeyId: string): readonly Key[] {
-  const isIt = (listed: Listed) => listed.provider.guard.name === provider && listed.masterKey.id === masterKeyId;
-  return [...keyring.values()].filter((key) => [...key.listed.values()].some(isIt));
-}
-
-function forget({ branches, cache, loads }: KeyState): void {
-  branches.clear();
-  cache.clear();
-  loads.clear();
+/** Calls of the configuration that was replaced end first: each lives no longer than the call timeout. */
+async function retire({ providers, configuration }: Parts, kept: Parts, used: boolean): Promise<void> {
+  const leaving = notIn(providers, kept.providers);
+  if (leaving.length > 0 && used)
+    await new Promise((done) => setTimeout(done, configuration.limits.callTimeoutMs).unref());
+  await Promise.all(leaving.map(({ guard }) => guard.idle()));
 }
 
 /** Keys by present and former names. */

@@ -1,6 +1,7 @@
 // Asks several for what some of them must give: as many at once as are needed, the others when one fails or is late.
 
-import { BrokerError } from "../errors/index.ts";
+import { refused } from "../envelope/index.ts";
+import type { BrokerError } from "../errors/index.ts";
 import { asProviderFailure, heaviest } from "./failures.ts";
 
 /** How many answers are needed, and when one more is asked. */
@@ -10,89 +11,98 @@ export interface Patience {
   readonly delayMs: number;
 }
 
+/** What becomes of answers. */
+export interface Taking<Answer, Result> {
+  /** Makes the result of as many answers as are needed, the newest last; undefined asks for one more. */
+  accept(answers: readonly Answer[]): Result | undefined;
+  /** Gets every answer in the end, and the late ones when they come. */
+  discard(answer: Answer): void;
+}
+
 /**
- * Asks the first `needs` at once, in order. Each that fails, or is late, brings in the next one, once. With `needs`
- * answers, and with each one more, `accept` is called: what it makes of them is the result, unless it makes nothing,
- * when the next one is asked. Every answer goes to `discard` in the end, the late ones when they come.
- *
- * Rejects with the heaviest of `failures`, which those of the asked are added to, when no more can be asked.
+ * Asks the first `needs` at once, in order. Each that fails, or is late, brings in the next one, once. Rejects with the
+ * heaviest failure, or ENVELOPE_REFUSED where there was none, when no more can be asked.
  */
 export function gather<Answer, Result>(
   askers: readonly (() => Promise<Answer>)[],
-  { needs, delayMs }: Patience,
-  accept: (answers: readonly Answer[]) => Result | undefined,
-  discard: (answer: Answer) => void,
+  patience: Patience,
+  taking: Taking<Answer, Result>,
 ): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const waiting = [...askers];
-    const answers: Answer[] = [];
-    const failures: BrokerError[] = [];
-    const timers = new Set<NodeJS.Timeout>();
-    let asked = 0;
-    let over = false;
+  return new Gathering(askers, patience, taking).begin();
+}
 
-    function finish(outcome: () => void): void {
-      over = true;
-      for (const timer of timers) clearTimeout(timer);
-      for (const answer of answers) discard(answer);
-      outcome();
+class Gathering<Answer, Result> {
+  readonly #waiting: (() => Promise<Answer>)[];
+  readonly #patience: Patience;
+  readonly #taking: Taking<Answer, Result>;
+  readonly #result = Promise.withResolvers<Result>();
+  readonly #answers: Answer[] = [];
+  readonly #failures: BrokerError[] = [];
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #unanswered = 0;
+  #over = false;
+
+  constructor(askers: readonly (() => Promise<Answer>)[], patience: Patience, taking: Taking<Answer, Result>) {
+    this.#waiting = [...askers];
+    this.#patience = patience;
+    this.#taking = taking;
+  }
+
+  begin(): Promise<Result> {
+    for (let count = 0; count < this.#patience.needs; count++) this.#next();
+    this.#giveUp();
+    return this.#result.promise;
+  }
+
+  #next(): void {
+    const asker = this.#over ? undefined : this.#waiting.shift();
+    if (asker) void this.#ask(asker);
+  }
+
+  async #ask(asker: () => Promise<Answer>): Promise<void> {
+    let replaced = false;
+    const replace = () => {
+      if (!replaced) this.#next();
+      replaced = true;
+    };
+    const timer = setTimeout(replace, this.#patience.delayMs);
+    this.#timers.add(timer);
+    this.#unanswered++;
+    try {
+      this.#take(await asker().finally(() => this.#settled(timer)));
+    } catch (error) {
+      this.#failures.push(asProviderFailure(error, "unknown"));
+      replace();
     }
+    this.#giveUp();
+  }
 
-    function next(): void {
-      const asker = waiting.shift();
-      if (asker) ask(asker);
-    }
+  #settled(timer: NodeJS.Timeout): void {
+    this.#unanswered--;
+    clearTimeout(timer);
+    this.#timers.delete(timer);
+  }
 
-    function ask(asker: () => Promise<Answer>): void {
-      asked++;
-      let late = false;
-      const bringIn = () => {
-        if (!late && !over) next();
-        late = true;
-      };
-      const timer = setTimeout(bringIn, delayMs);
-      timers.add(timer);
-      const settled = () => {
-        asked--;
-        clearTimeout(timer);
-        timers.delete(timer);
-      };
-      asker().then(
-        (answer) => {
-          settled();
-          take(answer);
-        },
-        (error: unknown) => {
-          settled();
-          failures.push(asProviderFailure(error, "unknown"));
-          bringIn();
-          giveUp();
-        },
-      );
-    }
+  #take(answer: Answer): void {
+    if (this.#over) return this.#taking.discard(answer);
+    this.#answers.push(answer);
+    if (this.#answers.length < this.#patience.needs) return;
+    const result = this.#taking.accept(this.#answers);
+    if (result === undefined) this.#next();
+    else this.#finish(() => this.#result.resolve(result));
+  }
 
-    function take(answer: Answer): void {
-      if (over) return discard(answer);
-      answers.push(answer);
-      if (answers.length < needs) return giveUp();
-      try {
-        const result = accept(answers);
-        if (result !== undefined) return finish(() => resolve(result));
-        next();
-      } catch (error) {
-        return finish(() => reject(error as Error));
-      }
-      giveUp();
-    }
+  /** When nobody is asked and nobody is left. */
+  #giveUp(): void {
+    if (this.#over || this.#unanswered > 0) return;
+    const failure = heaviest(this.#failures) ?? refused("commitment");
+    this.#finish(() => this.#result.reject(failure));
+  }
 
-    /** Nobody is asked and nobody is left. */
-    function giveUp(): void {
-      if (over || asked > 0) return;
-      const none = new BrokerError("ENVELOPE_REFUSED", "too few recipients opened their shares");
-      finish(() => reject(heaviest(failures) ?? none));
-    }
-
-    for (let count = 0; count < needs; count++) next();
-    giveUp();
-  });
+  #finish(tell: () => void): void {
+    this.#over = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const answer of this.#answers) this.#taking.discard(answer);
+    tell();
+  }
 }

@@ -36,7 +36,7 @@ export async function openBranch(key: Key, branch: Branch, { recipients, unknown
   const patience = { needs: branch.threshold, delayMs: key.configuration.unwrapDelayMs };
   try {
     const asks = inOrder.map(({ ask }) => ask);
-    return await gather(asks, patience, (shares) => putTogether(shares, branch), wipeShare);
+    return await gather(asks, patience, { accept: (shares) => putTogether(shares, branch), discard: wipeShare });
   } catch (error) {
     throw told(error as BrokerError);
   }
@@ -70,7 +70,8 @@ function derive(chosen: readonly OpenedShare[], branch: Branch): ReturnType<type
 
 /** Every choice of so many, in order: at most 35 of the seven that can stand beside the newest. */
 function* choose<T>(from: readonly T[], count: number): Generator<readonly T[]> {
-  if (count === 0) return yield [];
+  if (count === 0) yield [];
+  if (count === 0) return;
   for (const [index, first] of from.entries()) {
     for (const rest of choose(from.slice(index + 1), count - 1)) yield [first, ...rest];
   }
