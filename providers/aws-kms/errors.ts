@@ -115,6 +115,12 @@ const rows: Readonly<Record<string, Row>> = {
 /** Names of the errors in the table. */
 export const knownErrors: readonly string[] = Object.keys(rows);
 
+/** Whether AWS denied the call; not so where the key is disabled or gone. */
+export function isDenial(error: unknown): boolean {
+  const cause = isBrokerError(error) ? error.cause : undefined;
+  return cause instanceof Error && rows[cause.name] === denied;
+}
+
 /** What came of the network, by node's code (https://nodejs.org/api/errors.html#nodejs-error-codes). */
 const networkCodes: Readonly<Record<string, string>> = {
   ENOTFOUND: "its host name is not known: see the region, the endpoint and DNS",

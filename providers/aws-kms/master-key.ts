@@ -5,9 +5,12 @@ import type { Binding, MasterKey, Unwrapped, Wrapped } from "../../src/provider/
 import { inRegion, isMultiRegion } from "./arn.ts";
 import type { KeyArn } from "./arn.ts";
 import { decrypt, encrypt } from "./crypt.ts";
+import { isDenial } from "./errors.ts";
 import { firstThatAnswers } from "./fallback.ts";
 import { createKmsKey } from "./kms-key.ts";
 import type { Context } from "./kms-key.ts";
+import { askPermission } from "./permissions.ts";
+import type { Pairs } from "./permissions.ts";
 import { createProbe } from "./probe.ts";
 import type { Seen } from "./probe.ts";
 import { listVersions, rotateNow } from "./rotation.ts";
@@ -42,10 +45,20 @@ export function createMasterKey(arn: KeyArn, context: Context): MasterKey {
     const call = firstThatAnswers(unwrapping, context.fallbackAfterMs, signal, (region, limit) =>
       decrypt({ library, region, key: inRegion(arn, region.name), pairs }, wrapped, limit),
     );
-    const { material, version } = await key.judged(signal, call);
+    const { material, version } = await key.judged(signal, call).catch((error: unknown) => blame(error, pairs, signal));
     seen.Decrypt = pairs;
     const rewrapDue = await key.materials.isOutdated(version, () => key.look(signal));
     return { material, version: version ?? "", rewrapDue };
+  }
+
+  /**
+   * A blob that names a foreign or unknown key is answered by a denial, whatever key was asked for. It is a refusal when
+   * this very key is not denied to us.
+   */
+  async function blame(error: unknown, pairs: Pairs, signal: AbortSignal): Promise<never> {
+    if (!isDenial(error)) throw error;
+    const permission = await askPermission(library, regions[0], key.id, "Decrypt", pairs, signal);
+    throw permission?.allowed ? refused() : error;
   }
 
   const calls = { wrap, unwrap, probe: createProbe(key, context, seen) };

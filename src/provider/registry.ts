@@ -5,6 +5,7 @@ import type { ProviderKind } from "./provider.ts";
 
 const firstParty: Readonly<Record<string, () => Promise<{ readonly default: ProviderKind }>>> = {
   env: () => import("../../providers/env/index.ts"),
+  "aws-kms": () => import("../../providers/aws-kms/index.ts"),
   "gcp-kms": () => import("../../providers/gcp-kms/index.ts"),
   vault: () => import("../../providers/vault/index.ts"),
   pkcs11: () => import("../../providers/pkcs11/index.ts"),
