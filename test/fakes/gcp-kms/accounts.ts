@@ -5,7 +5,9 @@ import type { KeyObject } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { denied, unauthenticated } from "./refusal.ts";
 
+/** A token that its account signed is for an audience or has a scope. */
 const audience = "https://cloudkms.googleapis.com/";
+const scopes = ["https://www.googleapis.com/auth/cloudkms", "https://www.googleapis.com/auth/cloud-platform"];
 /** Google takes tokens from clocks that are so far ahead. */
 const skewSeconds = 300;
 
@@ -102,6 +104,7 @@ interface Claims {
   readonly iss?: string;
   readonly sub?: string;
   readonly aud?: string;
+  readonly scope?: string;
   readonly iat?: number;
   readonly exp?: number;
 }
@@ -115,8 +118,11 @@ function verify(token: string, known: ReadonlyMap<string, Known>, now: number): 
   if (alg !== "RS256" || !account) return undefined;
   const signed = createVerify("sha256").update(`${head}.${body}`);
   if (!signed.verify(account.publicKey, signature, "base64url")) return undefined;
-  const { iss, sub, aud, iat = Infinity, exp = 0 } = parse(body) as Claims;
-  const ours = iss === account.email && sub === account.email && aud === audience;
+  const { iss, sub, aud, scope = "", iat = Infinity, exp = 0 } = parse(body) as Claims;
+  const ours =
+    iss === account.email &&
+    sub === account.email &&
+    (aud === audience || scope.split(" ").some((one) => scopes.includes(one)));
   const timely = iat <= now + skewSeconds && exp > now && exp - iat <= 3_600;
   return ours && timely ? account : undefined;
 }
