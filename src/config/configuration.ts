@@ -39,6 +39,8 @@ export interface ProviderConfiguration {
   readonly kind: string;
   /** An npm module to load the kind from; undefined for first-party kinds. */
   readonly module: string | undefined;
+  /** Where the module runs; a child process when left out. */
+  readonly process?: "child" | "daemon" | undefined;
   /** What the kind's settings schema made of the rest. */
   readonly settings: unknown;
   /** Equal digests mean equal settings: the provider may be kept over a reload. */

@@ -27,8 +27,8 @@ export async function readProviders(part: Part<ProviderEntry>, load: LoadKind = 
   const configurations = new Map<string, ProviderConfiguration>();
   const kinds = new Map<string, ProviderKind>();
   const findings: Finding[] = [];
-  for (const [name, { kind, module, ...rest }] of part.entries) {
-    const loaded = await find(load, { kind, module }, name);
+  for (const [name, { kind, module, process, ...rest }] of part.entries) {
+    const loaded = await find(load, { kind, module, process }, name);
     if ("message" in loaded) {
       findings.push(loaded);
       continue;
@@ -37,8 +37,8 @@ export async function readProviders(part: Part<ProviderEntry>, load: LoadKind = 
     const settings = parseWith(loaded.settings, rest, ["providers", name]);
     findings.push(...settings.findings);
     if (settings.findings.length > 0) continue;
-    const digest = digestOf({ kind, module: module ?? null, settings: settings.value });
-    configurations.set(name, { name, kind, module, settings: settings.value, digest });
+    const digest = digestOf({ kind, module: module ?? null, process: process ?? null, settings: settings.value });
+    configurations.set(name, { name, kind, module, process, settings: settings.value, digest });
   }
   return { configurations, kinds, findings };
 }

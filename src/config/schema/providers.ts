@@ -15,9 +15,18 @@ export const provider = z
         .regex(/^(@[a-z0-9][a-z0-9._-]*\/)?[a-z0-9][a-z0-9._-]*(\/[a-zA-Z0-9._/-]+)?$/, { error: moduleWords })
         .optional()
         .describe("The npm module that brings the kind; for first-party kinds it is left out."),
+      process: z
+        .enum(["child", "daemon"], { error: "expected child or daemon" })
+        .optional()
+        .describe("With `module`: where it runs, in a `child` process (the default) or in the `daemon`."),
     },
     { error: "expected a map with kind and the kind's own fields" },
   )
+  .superRefine(({ module, process }, context) => {
+    if (process === undefined || module !== undefined) return;
+    const message = "process stands beside module alone: a first-party kind knows where it runs";
+    context.addIssue({ code: "custom", path: ["process"], message });
+  })
   .describe("A backend that holds master keys. The other fields are its kind's.");
 
 /** What the provider part says of one provider, before its kind has read the rest. */

@@ -158,6 +158,12 @@ describe("provider kinds", () => {
     ]);
   });
 
+  it("of ours know themselves where they run", async () => {
+    const own = "{ local: { kind: env, process: child, keys: {} } }";
+    const problems = await problemsOf(textOf({ providers: own }));
+    expect(problems).toEqual([expect.stringMatching(/providers\.local\.process: process stands beside module alone/)]);
+  });
+
   it("that fail in another way are a fault of the program, not of the file", async () => {
     const loadKind = () => Promise.reject(new TypeError("broken"));
     await expect(load(textOf({ providers }), { loadKind })).rejects.toThrow(TypeError);

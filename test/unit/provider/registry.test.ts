@@ -75,3 +75,15 @@ describe("kinds of npm modules", () => {
     expect(kind.number).toBeGreaterThanOrEqual(128);
   });
 });
+
+describe("where a module's providers run", () => {
+  test("is a child process, unless the configuration says the daemon", async () => {
+    const module = moduleOf("where", "open() { return { pid: process.pid, close() {} }; }");
+    const here = await loadKind({ kind: "acme", module, process: "daemon" });
+    expect(await here.open({} as never)).toMatchObject({ pid: process.pid });
+    const kind = await loadKind({ kind: "acme", module });
+    const provider = await kind.open({} as never);
+    expect(provider).not.toHaveProperty("pid");
+    await provider.close();
+  });
+});
