@@ -1,6 +1,6 @@
 // What Linux says of a process.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Linux counts CPU time in hundredths of a second here. */
 const ticksPerSecond = 100;
@@ -17,4 +17,13 @@ export function cpuSeconds(pid: number): number {
 export function memoryMb(pid: number, field: "VmRSS" | "VmHWM"): number {
   const line = readFileSync(`/proc/${pid}/status`, "utf8").match(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m"));
   return (Number(line?.[1]) * 1024) / 1e6;
+}
+
+/** Processes that this one started, and those that they started. */
+export function descendants(pid: number): number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+    const text = readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8");
+    return text.split(" ").filter(Boolean).map(Number);
+  });
+  return children.flatMap((child) => [child, ...descendants(child)]);
 }
