@@ -1,6 +1,6 @@
 // OpenBao: a server of its own on loopback, unsealed, with a transit engine.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
@@ -30,8 +30,10 @@ export interface OpenBao {
   must(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Reply>;
   seal(): Promise<void>;
   unseal(): Promise<void>;
-  /** Ends the process and begins it anew on the same port, with the same store where `files` were asked for, unsealed. */
+  /** Ends the process and begins it anew on the same port, with the same store, unsealed. */
   restart(): Promise<void>;
+  /** Begins it anew with an empty store; what it answers brings the old store back, unsealed. */
+  loseStore(): Promise<() => Promise<void>>;
   /** Ends the process with a signal and waits until it has ended. */
   kill(): Promise<void>;
   stop(): Promise<void>;
@@ -57,6 +59,7 @@ export async function startOpenBao(path: string, options: OpenBaoOptions = {}): 
   const folder = mkdtempSync(join(tmpdir(), "openbao-"));
   const [port, tlsPort, clusterPort] = [await freePort(), await freePort(), await freePort()];
   const configuration = join(folder, "openbao.hcl");
+  const store = join(folder, "store");
   writeFileSync(configuration, hclOf(folder, port, tlsPort, clusterPort, options));
   const address = `http://127.0.0.1:${port}`;
   const start = () => startChild([path, "server", `-config=${configuration}`], { env: { PATH: process.env["PATH"] } });
@@ -118,10 +121,25 @@ export async function startOpenBao(path: string, options: OpenBaoOptions = {}): 
     unseal,
     kill,
     async restart() {
-      if (!child.exit()) await kill();
+      await kill();
       child = start();
       await answers();
       await unseal();
+    },
+    async loseStore() {
+      await kill();
+      renameSync(store, `${store}.lost`);
+      mkdirSync(store);
+      child = start();
+      await answers();
+      return async () => {
+        await kill();
+        rmSync(store, { recursive: true });
+        renameSync(`${store}.lost`, store);
+        child = start();
+        await answers();
+        await unseal();
+      };
     },
     async stop() {
       await kill();

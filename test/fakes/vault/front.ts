@@ -1,6 +1,6 @@
 // An HTTP server before Vault, real or made up, that records calls and can be told to fail or lie in each way.
 
-import { createServer, request } from "node:http";
+import { Agent, createServer, request } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { readFileSync } from "node:fs";
@@ -42,8 +42,10 @@ export type Play =
 /** A running front. */
 export interface Front {
   readonly port: number;
-  /** All requests since the start. */
+  /** The latest requests, at most 10,000. */
   readonly seen: readonly Seen[];
+  /** Answers since the start by path and status, `encrypt 200`; 0 stands for none, since the upstream was not there. */
+  count(operation: string, status: number): number;
   /** Requests that `play` met since it was told. */
   hits(): number;
   /** From now on; undefined lets everything through. `only` says which requests it is for: all but logins and health. */
@@ -53,26 +55,27 @@ export interface Front {
   close(): Promise<void>;
 }
 
+const keptRequests = 10_000;
+
 const transitOnly = ({ path }: Seen) => path.includes("/encrypt/") || path.includes("/decrypt/");
 
-/** Passes requests on to a server. */
+/** Passes requests on to a server, over connections that are kept. */
 export function passTo(address: string): Upstream {
-  return ({ method, path, headers, body }) =>
-    new Promise((resolve, reject) => {
+  const agent = new Agent({ keepAlive: true });
+  const pass = (seen: Seen, isAgain = false) =>
+    new Promise<Reply>((resolve, reject) => {
+      const { method, path, headers, body } = seen;
       const passed = Object.entries(headers).filter(([name]) => name !== "host" && name !== "connection");
-      const asked = request(new URL(path, address), {
-        method,
-        headers: { ...Object.fromEntries(passed), connection: "close" },
-      });
-      asked.on("error", reject);
+      const asked = request(new URL(path, address), { method, headers: Object.fromEntries(passed), agent });
+      // The server was restarted: the kept connection says so only now.
+      asked.on("error", (error) => (asked.reusedSocket && !isAgain ? resolve(pass(seen, true)) : reject(error)));
       asked.on("response", (response) => {
-        void textOf(response).then(
-          (text) => resolve({ status: response.statusCode ?? 0, headers: plain(response), body: text }),
-          reject,
-        );
+        const status = response.statusCode ?? 0;
+        void textOf(response).then((text) => resolve({ status, headers: plain(response), body: text }), reject);
       });
       asked.end(body);
     });
+  return (seen) => pass(seen);
 }
 
 function plain({ headers }: IncomingMessage): Record<string, string> {
@@ -92,6 +95,7 @@ export async function startFront(
   tls?: { readonly cert: string; readonly key: string },
 ): Promise<Front> {
   const seen: Seen[] = [];
+  const counts = new Map<string, number>();
   const hanging = new Set<ServerResponse>();
   let [play, only, hits, connections] = [undefined as Play | undefined, transitOnly, 0, 0];
   const numbers = new WeakMap<object, number>();
@@ -100,13 +104,21 @@ export async function startFront(
     const { socket, method = "", url = "", headers } = message;
     if (!numbers.has(socket)) numbers.set(socket, ++connections);
     const one: Seen = { method, path: url, headers, body: await textOf(message), connection: numbers.get(socket)! };
-    seen.push(one);
+    if (seen.push(one) > keptRequests) seen.splice(0, keptRequests / 2);
     const played = play && only(one) ? play : undefined;
     if (played) hits++;
     if (played?.kind === "hang") return void hanging.add(response);
     if (played?.kind === "reset") return void socket.resetAndDestroy();
     const scripted = played?.kind === "answer" ? played.reply(one) : undefined;
-    send(response, scripted ?? (await upstream(one)), played, one);
+    const reply = scripted ?? (await answerOf(upstream, one).catch(() => tally(one, 0)));
+    if (!reply) return void socket.destroy();
+    tally(one, reply.status);
+    send(response, reply, played, one);
+  }
+
+  function tally({ path }: Seen, status: number): undefined {
+    const name = `${path.split("/")[3]} ${status}`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
   }
 
   const listener = (message: IncomingMessage, response: ServerResponse) =>
@@ -122,6 +134,7 @@ export async function startFront(
   return {
     port: (server.address() as AddressInfo).port,
     seen,
+    count: (operation, status) => counts.get(`${operation} ${status}`) ?? 0,
     hits: () => hits,
     play(next, which = transitOnly) {
       [play, only] = [next, which];
@@ -136,6 +149,10 @@ export async function startFront(
       await closed;
     },
   };
+}
+
+async function answerOf(upstream: Upstream, seen: Seen): Promise<Reply> {
+  return await upstream(seen);
 }
 
 function send(response: ServerResponse, { status, headers, body }: Reply, play: Play | undefined, seen: Seen): void {

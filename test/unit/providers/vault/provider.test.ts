@@ -1,6 +1,7 @@
 // The vault provider over a made-up server: what node-vault would do by itself, lies, logins, and abort.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
@@ -76,6 +77,11 @@ const is = (operation: string) => (seen: Seen) => seen.path.includes(`/${operati
 const countOf = (operation: string, start = 0) => front.seen.slice(start).filter(is(operation)).length;
 const all = () => true;
 
+interface Debug {
+  enable(names: string): void;
+  disable(): void;
+}
+
 describe("what node-vault would do by itself", () => {
   test("a redirect is told as one, and the token does not follow it", async () => {
     const key = await keyOf();
@@ -114,12 +120,12 @@ describe("what node-vault would do by itself", () => {
   test("DEBUG shows no plaintext and no token", async () => {
     const written: string[] = [];
     const spy = vi.spyOn(process.stderr, "write").mockImplementation((chunk) => written.push(String(chunk)) > 0);
-    const debug = (await import("debug")) as { default: { enable(names: string): void; disable(): void } };
-    debug.default.enable("*");
+    const debug = createRequire(import.meta.resolve("node-vault"))("debug") as Debug;
+    debug.enable("*");
     try {
       await roundTrip(await keyOf());
     } finally {
-      debug.default.disable();
+      debug.disable();
       spy.mockRestore();
     }
     for (const secret of [token, material.toString("base64")]) expect(written.join("")).not.toContain(secret);
