@@ -102,8 +102,9 @@ type Recipient = Readonly<Record<string, unknown>> & { readonly provider: string
 
 /** The providers that stand in comments, beside those that stand there plainly. */
 function inComments(text = example): Providers {
-  const blocks = text.matchAll(/^ {2}# [a-z-]+:\n(?: {2}# {3}.*\n)+/gm);
-  return Object.assign({}, ...[...blocks].map(([block]) => parse(block.replaceAll(/^ {2}# /gm, "")) as Providers));
+  const blocks = [...text.matchAll(/^ {2}# [a-z-]+:\n(?: {2}# {3}.*\n)+/gm)];
+  const parsed = blocks.map(([block]) => parse(block.replaceAll(/^ {2}# /gm, "")) as Providers);
+  return Object.fromEntries(parsed.flatMap((one) => Object.entries(one)));
 }
 
 function jsonSchema(schema: z.ZodType): JsonSchema {
