@@ -7,6 +7,7 @@ import { debianProgram, onPath } from "../backends/available.ts";
 import type { Program } from "../backends/available.ts";
 import { daemonFolder, program, startDaemon } from "../backends/daemon.ts";
 import type { Daemon } from "../backends/daemon.ts";
+import { until } from "../backends/until.ts";
 import { backendHost } from "./subject.ts";
 
 /** libfaketime, by the path of its library. */
@@ -29,6 +30,8 @@ export interface FaultDaemon extends Daemon {
   setClock(aheadSeconds: number): void;
   /** Whether `backendHost` is 127.0.0.1 for it, or unknown. Only with a mount namespace. */
   resolve(known: boolean): void;
+  /** Puts another configuration in force. */
+  reload(configuration: string): Promise<void>;
 }
 
 /** Which of the two it can do here. */
@@ -62,7 +65,15 @@ export async function startFaultDaemon(
     env: { ...environment, ...(able.faketime ? clockVariables(able.faketime, clock) : {}) },
     command: [...namespace, process.execPath, program],
   });
-  return { ...daemon, setClock, resolve };
+  return { ...daemon, setClock, resolve, reload: (text) => reload(daemon, text) };
+}
+
+async function reload(daemon: Daemon, configuration: string): Promise<void> {
+  const loaded = () => daemon.stderr().split('"event":"configuration-loaded"').length;
+  const before = loaded();
+  writeFileSync(join(daemon.folder, "keybroker.yaml"), configuration, { mode: 0o600 });
+  daemon.signal("SIGHUP");
+  await until("the reload", () => (loaded() > before ? true : undefined));
 }
 
 /** The monotonic clock, which timers run by, stays true: a machine's clock that is set does not touch it either. */

@@ -51,6 +51,9 @@ export interface FaultRun {
 
 interface Parts {
   readonly bench: FaultBench;
+  readonly able: Able;
+  /** The provider's name in the configuration that is in force. */
+  provider: string;
   readonly daemon: FaultDaemon;
   readonly client: Client;
   readonly canaries: Canary[];
@@ -67,14 +70,14 @@ const key = "strict";
 const context = { host: "db1.example" };
 
 /** Every call reaches the backend: a branch key seals once, and an opened one is not kept. */
-function configuration({ provider, providerAt, reference }: FaultBench, able: Able): string {
+function configuration(name: string, { provider, providerAt, reference }: FaultBench, able: Able): string {
   return JSON.stringify({
     version: 1,
     realm: "faults",
-    providers: { subject: able.ownHosts && providerAt ? providerAt(backendHost) : provider },
+    providers: { [name]: able.ownHosts && providerAt ? providerAt(backendHost) : provider },
     keys: {
       [key]: {
-        wrapTo: [{ provider: "subject", ...reference }],
+        wrapTo: [{ provider: name, ...reference }],
         branchKey: { maxWraps: 1 },
         unwrapCache: "none",
       },
@@ -89,11 +92,12 @@ function configuration({ provider, providerAt, reference }: FaultBench, able: Ab
 
 /** Starts the daemon before a bench, which it then owns. */
 export async function startRun(bench: FaultBench, able: Able): Promise<FaultRun> {
-  const daemon = await startFaultDaemon(configuration(bench, able), bench.environment ?? {}, able);
+  const provider = "subject";
+  const daemon = await startFaultDaemon(configuration(provider, bench, able), bench.environment ?? {}, able);
   const client = createClient({ address: daemon.address, maxAttempts: 1 });
   const canaries = bench.secrets.map((text, index) => ({ name: `secret ${index + 1}`, bytes: Buffer.from(text) }));
-  const parts: Parts = { bench, daemon, client, canaries, told: [] };
-  await untilReady(daemon, "subject", recoveryMs);
+  const parts: Parts = { bench, able, provider, daemon, client, canaries, told: [] };
+  await untilReady(daemon, provider, recoveryMs);
   return {
     meet: (fault) => meet(parts, fault),
     async end() {
@@ -116,7 +120,7 @@ async function meet(parts: Parts, fault: Fault): Promise<Outcome> {
   const met = await underFault(client, before, plaintexts[1]);
   const hits = await injected.hits();
   await injected.clear();
-  const tookMs = await untilReady(daemon, "subject", recoveryMs);
+  const tookMs = await untilReady(daemon, parts.provider, recoveryMs);
   const firstCalls = [await failure(opens(client, before)), await failure(wrapped(client, plaintexts[1]))];
   const answers = [met.unwrap, await proven(client, met.wrap)];
   told.push(...answers.flatMap(({ error }) => (error ? [textOf(error)] : [])));
@@ -196,21 +200,27 @@ function clock({ daemon }: Parts, wrong: boolean): Promise<void> {
   return Promise.resolve(daemon.setClock(wrong ? hourSeconds : 0));
 }
 
-async function names({ daemon, bench }: Parts, unknown: boolean): Promise<void> {
+async function names(parts: Parts, unknown: boolean): Promise<void> {
+  const { daemon, bench } = parts;
   daemon.resolve(!unknown);
-  if (unknown) await bench.dropConnections?.();
+  if (!unknown) return;
+  if (bench.dropConnections) return await bench.dropConnections();
+  // Under another name it is another provider, which has yet to find its host.
+  parts.provider = "renamed";
+  await daemon.reload(configuration(parts.provider, bench, parts.able));
 }
 
 /** The backend does not see these: the daemon's own count of its calls tells what met them. */
 async function ownFault(
-  { daemon }: Parts,
+  parts: Parts,
   counted: "all" | "failed",
   turn: (on: boolean) => Promise<void>,
 ): Promise<InForce> {
-  const before = await providerCalls(daemon, "subject");
+  const count = async () => (await providerCalls(parts.daemon, parts.provider))[counted];
+  const was = { provider: parts.provider, calls: await count() };
   await turn(true);
   return {
-    hits: async () => (await providerCalls(daemon, "subject"))[counted] - before[counted],
+    hits: async () => (await count()) - (parts.provider === was.provider ? was.calls : 0),
     clear: () => turn(false),
   };
 }

@@ -61,7 +61,10 @@ export interface FaultBench {
    * has no host: `DNS failure` is exempt then.
    */
   readonly providerAt?: (host: string) => Readonly<Record<string, unknown>>;
-  /** Ends the connections that are open, so that the next call needs the host's address again. With `providerAt`. */
+  /**
+   * Ends the connections that are open, so that the next call needs the host's address again. Left out where the client
+   * keeps the address that it once had, as gRPC does: `DNS failure` then meets a provider that was opened anew.
+   */
   readonly dropConnections?: () => Promise<void>;
   readonly inject: (fault: BackendFault) => Promise<Injected>;
   /** Calls that wrapped and unwrapped at the backend since its start, where it can tell. */

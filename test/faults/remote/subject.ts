@@ -22,6 +22,7 @@ async function start(): Promise<FaultBench> {
   const providerAt = (host: string) => ({
     kind: "remote",
     module: "keybroker-test-remote",
+    process: "daemon",
     url: `http://${host}:${proxy.port}`,
     token: `\${${variable}}`,
   });
