@@ -30,6 +30,8 @@ const lies: Readonly<Partial<Record<BackendFault, Lie>>> = {
   "missing checksum": noChecksum,
 };
 
+const everyCall = ["encrypt", "decrypt", "getCryptoKey"];
+
 /** What its parts are when a fault is injected. */
 interface Parts {
   readonly fake: FakeGcpKms;
@@ -90,7 +92,8 @@ async function start(): Promise<FaultBench> {
     reference: { key: keyName },
     secrets: account.secrets,
     providerAt,
-    dropConnections: () => Promise.resolve(fake.dropConnections()),
+    // A connection that ends is made again with the address that is known; one that hangs is left for good.
+    dropConnections: () => Promise.resolve(void fake.tell({ kind: "hang" }, { times: 1, methods: everyCall })),
     inject: (fault) => new Promise((resolve) => resolve(inject(parts, fault))),
     calls: () => Promise.resolve({ wraps: fake.calls("encrypt"), unwraps: fake.calls("decrypt") }),
     stop() {
