@@ -36,8 +36,8 @@ export interface AwsKms {
   clockAheadMs: number;
   /** Lies until it is told the truth again. The latest lie about a call counts. */
   lie(lie: Lie, when?: (call: Call) => boolean): Told & { end(): void };
-  /** KMS calls that were carried out and answered well, dry runs and trials aside. */
-  readonly calls: Call[];
+  /** Calls of an operation that were carried out and answered well, dry runs and trials aside. */
+  count(operation: string): number;
   /** Ends every connection. */
   drop(): void;
   stop(): Promise<void>;
@@ -52,12 +52,13 @@ export async function startAwsKms(): Promise<AwsKms> {
     expiresAt: undefined,
   };
   const lies: Told[] = [];
+  const counts = new Map<string, number>();
   const server = createServer((request, response) => {
-    serve(state, lies, request, response).catch((error: unknown) => response.destroy(error as Error));
+    serve({ aws, lies, counts }, request, response).catch((error: unknown) => response.destroy(error as Error));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const state: AwsKms = {
+  const aws: AwsKms = {
     url: `http://127.0.0.1:${port}`,
     port,
     user,
@@ -65,7 +66,7 @@ export async function startAwsKms(): Promise<AwsKms> {
     sessions: createSessions(),
     allow: () => true,
     clockAheadMs: 0,
-    calls: [],
+    count: (operation) => counts.get(operation) ?? 0,
     lie(lie, when) {
       const told = { lie, when, hits: 0 };
       lies.unshift(told);
@@ -78,26 +79,32 @@ export async function startAwsKms(): Promise<AwsKms> {
       await closed;
     },
   };
-  return state;
+  return aws;
 }
 
-async function serve(state: AwsKms, lies: readonly Told[], request: IncomingMessage, response: ServerResponse) {
+interface State {
+  readonly aws: AwsKms;
+  readonly lies: readonly Told[];
+  readonly counts: Map<string, number>;
+}
+
+async function serve({ aws, lies, counts }: State, request: IncomingMessage, response: ServerResponse) {
   const signed = await read(request);
-  const now = new Date(Date.now() + state.clockAheadMs);
+  const now = new Date(Date.now() + aws.clockAheadMs);
   response.setHeader("date", now.toUTCString());
   response.setHeader("x-amzn-requestid", randomUUID());
   if (signed.headers["content-type"]?.startsWith("application/x-www-form-urlencoded"))
-    return await serveSts(state, signed, now, response);
+    return await serveSts(aws, signed, now, response);
   response.setHeader("content-type", "application/x-amz-json-1.1");
   let lie: Lie | undefined;
   try {
-    const call = callOf(state, signed, now);
+    const call = callOf(aws, signed, now);
     const told = lies.find(({ when }) => when?.(call) ?? true);
     lie = told?.lie;
     if (told) told.hits++;
     if (lie) deny(lie);
-    const answer = operations[call.operation]!(call, state.keys, state.allow);
-    if (isCounted(call)) state.calls.push(call);
+    const answer = operations[call.operation]!(call, aws.keys, aws.allow);
+    if (isCounted(call)) counts.set(call.operation, 1 + (counts.get(call.operation) ?? 0));
     await send(response, 200, json(lie ? falsify(answer, lie) : answer), lie);
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;

@@ -7,6 +7,8 @@ import type { Call } from "./operations.ts";
 
 /** What goes wrong. */
 export type Lie =
+  /** Nothing: calls are only counted. */
+  | { readonly kind: "none" }
   /** No answer, ever. */
   | { readonly kind: "hang" }
   /** Byte by byte. */
@@ -17,8 +19,8 @@ export type Lie =
   | { readonly kind: "truncated JSON" }
   /** The connection closes before the announced length. */
   | { readonly kind: "truncated message" }
-  /** A bit of the named field's bytes is flipped. */
-  | { readonly kind: "bit flip"; readonly field: "Plaintext" | "CiphertextBlob" }
+  /** A bit of the plaintext or ciphertext is flipped. */
+  | { readonly kind: "bit flip" }
   /** A load balancer's words instead of the service's. */
   | { readonly kind: "HTML"; readonly status: number; readonly retryAfter?: string }
   | { readonly kind: "error"; readonly name: string; readonly status?: number; readonly retryAfter?: string }
@@ -46,11 +48,12 @@ export function deny(lie: Lie): void {
 export function falsify(answer: object, lie: Lie): object {
   if (lie.kind === "fields") return { ...answer, ...lie.fields };
   if (lie.kind !== "bit flip") return answer;
-  const value = (answer as Record<string, unknown>)[lie.field];
+  const field = "Plaintext" in answer ? "Plaintext" : "CiphertextBlob";
+  const value = (answer as Record<string, unknown>)[field];
   if (typeof value !== "string") return answer;
   const bytes = Buffer.from(value, "base64");
   bytes[bytes.length >> 1]! ^= 1;
-  return { ...answer, [lie.field]: bytes.toString("base64") };
+  return { ...answer, [field]: bytes.toString("base64") };
 }
 
 /** Sends the answer, with what the lie makes of its way. */

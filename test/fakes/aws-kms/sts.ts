@@ -18,8 +18,8 @@ export interface Sessions {
   readonly tokens: Set<string>;
   readonly role: string;
   readonly externalId: string;
-  /** All secrets handed out so far. */
-  readonly secrets: string[];
+  /** The secret access key of every session, and what every session token begins with. */
+  readonly secrets: readonly string[];
   /** Sessions handed out so far. */
   count(): number;
 }
@@ -31,23 +31,22 @@ export function createSessions(): Sessions {
   const role = `arn:aws:iam::${account}:role/keybroker`;
   const externalId = "keybroker-external-id";
   const tokens = new Set<string>();
-  const secrets: string[] = [];
+  const [secretAccessKey, tokenStart] = [randomBytes(30).toString("base64"), randomBytes(60).toString("base64")];
   const begin = (now: Date): Credentials => {
     const credentials = {
       accessKeyId: `ASIA${randomBytes(8).toString("hex").toUpperCase()}`,
-      secretAccessKey: randomBytes(30).toString("base64"),
-      sessionToken: randomBytes(60).toString("base64"),
+      secretAccessKey,
+      sessionToken: `${tokenStart}${sessions.size}`,
       expiresAt: new Date(now.getTime() + lifeMs),
     };
     sessions.set(credentials.accessKeyId, credentials);
-    secrets.push(credentials.secretAccessKey, credentials.sessionToken);
     return credentials;
   };
   return {
     role,
     externalId,
     tokens,
-    secrets,
+    secrets: [secretAccessKey, tokenStart],
     count: () => sessions.size,
     find: (id) => sessions.get(id),
     expire() {
