@@ -68,28 +68,29 @@ class Gathering<Answer, Result> {
     const timer = setTimeout(replace, this.#patience.delayMs);
     this.#timers.add(timer);
     this.#unanswered++;
-    try {
-      this.#take(await asker().finally(() => this.#settled(timer)));
-    } catch (error) {
-      this.#failures.push(asProviderFailure(error, "unknown"));
-      replace();
-    }
-    this.#giveUp();
-  }
-
-  #settled(timer: NodeJS.Timeout): void {
+    const outcome = await settle(asker);
     this.#unanswered--;
     clearTimeout(timer);
     this.#timers.delete(timer);
+    if ("answer" in outcome) this.#take(outcome.answer);
+    else {
+      this.#failures.push(outcome.failure);
+      replace();
+    }
+    this.#giveUp();
   }
 
   #take(answer: Answer): void {
     if (this.#over) return this.#taking.discard(answer);
     this.#answers.push(answer);
     if (this.#answers.length < this.#patience.needs) return;
-    const result = this.#taking.accept(this.#answers);
-    if (result === undefined) this.#next();
-    else this.#finish(() => this.#result.resolve(result));
+    try {
+      const result = this.#taking.accept(this.#answers);
+      if (result === undefined) this.#next();
+      else this.#finish(() => this.#result.resolve(result));
+    } catch (error) {
+      this.#finish(() => this.#result.reject(error));
+    }
   }
 
   /** When nobody is asked and nobody is left. */
@@ -104,5 +105,13 @@ class Gathering<Answer, Result> {
     for (const timer of this.#timers) clearTimeout(timer);
     for (const answer of this.#answers) this.#taking.discard(answer);
     tell();
+  }
+}
+
+async function settle<T>(work: () => Promise<T>): Promise<{ readonly answer: T } | { readonly failure: BrokerError }> {
+  try {
+    return { answer: await work() };
+  } catch (error) {
+    return { failure: asProviderFailure(error, "unknown") };
   }
 }

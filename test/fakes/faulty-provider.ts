@@ -2,10 +2,18 @@
 
 import { z } from "zod";
 import { BrokerError } from "../../src/errors/index.ts";
-import type { Binding, MasterKey, Provider, ProviderKind, Unwrapped, Wrapped } from "../../src/provider/index.ts";
+import type {
+  Binding,
+  MasterKey,
+  Notify,
+  Provider,
+  ProviderKind,
+  Unwrapped,
+  Wrapped,
+} from "../../src/provider/index.ts";
 
 /** What the provider may be asked. */
-export type Operation = "masterKey" | "wrap" | "unwrap" | "probe";
+export type Operation = "masterKey" | "wrap" | "unwrap" | "probe" | "versions" | "rotate" | "setVersionState";
 
 /** A call as it arrived. */
 export interface Call {
@@ -35,6 +43,12 @@ export interface FaultyProvider {
   rewrapDue: boolean;
   /** The version that wraps and unwraps tell. */
   version: string;
+  /** How often each master key may wrap. */
+  wrapLimit: number | undefined;
+  /** Whether master keys have versions. */
+  hasVersions: boolean;
+  /** Tells the daemon of something between calls. */
+  notify: Notify;
 }
 
 const faultySettings = z.strictObject({});
@@ -54,7 +68,10 @@ export function createFaultyProvider(name = "faulty", number = 200): FaultyProvi
       schemes: [1],
       settings: faultySettings,
       reference,
-      open: () => Promise.resolve(opened()),
+      open(_settings, notify) {
+        provider.notify = notify ?? provider.notify;
+        return Promise.resolve(opened());
+      },
     },
     calls: [],
     count: (operation) => provider.calls.filter((call) => call.operation === operation).length,
@@ -63,6 +80,9 @@ export function createFaultyProvider(name = "faulty", number = 200): FaultyProvi
     answered: [],
     rewrapDue: false,
     version: "v1",
+    wrapLimit: undefined,
+    hasVersions: false,
+    notify: () => undefined,
   };
 
   async function run<T>(call: Call, answer: () => T): Promise<T> {
@@ -101,13 +121,30 @@ export function createFaultyProvider(name = "faulty", number = 200): FaultyProvi
       provider.answered.push(material);
       return { material, version: provider.version, rewrapDue: provider.rewrapDue };
     };
+    const { wrapLimit } = provider;
     return {
       id,
+      ...(wrapLimit !== undefined && { wrapLimit }),
+      ...(provider.hasVersions && versionsOf(id)),
       wrap: (material, binding, signal) =>
         run({ operation: "wrap", masterKeyId: id, signal, material }, () => wrap(material, binding)),
       unwrap: (wrapped, _scheme, binding, signal) =>
         run({ operation: "unwrap", masterKeyId: id, signal }, () => unwrap(wrapped, binding)),
       probe: (signal) => run({ operation: "probe", masterKeyId: id, signal }, () => undefined),
+    };
+  }
+
+  function versionsOf(id: string): Required<Pick<MasterKey, "versions" | "rotate" | "setVersionState">> {
+    return {
+      versions: (signal) =>
+        run({ operation: "versions", masterKeyId: id, signal }, () => [
+          { version: provider.version, state: "primary" },
+        ]),
+      rotate: (signal) => run({ operation: "rotate", masterKeyId: id, signal }, () => (provider.version += "+")),
+      setVersionState: (version, _state, signal) =>
+        run({ operation: "setVersionState", masterKeyId: id, signal }, () => {
+          if (version !== provider.version) throw new BrokerError("REQUEST_INVALID", `no version ${version}`);
+        }),
     };
   }
 

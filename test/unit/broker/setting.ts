@@ -40,6 +40,12 @@ export function recipient(provider: string, id: string) {
   return { provider, reference: { id } };
 }
 
+/** a and b, and c where a key asks for it. */
+function providerNames(keys: readonly KeyConfiguration[]): readonly string[] {
+  const used = keys.flatMap(({ wrapTo, unwrapOnly }) => [...wrapTo, ...unwrapOnly].map((one) => one.provider));
+  return used.includes("c") ? ["a", "b", "c"] : ["a", "b"];
+}
+
 export function configurationOf(
   keys: readonly KeyConfiguration[],
   changes: Partial<Pick<Configuration, "realm" | "acceptRealms" | "providers">> = {},
@@ -49,7 +55,7 @@ export function configurationOf(
   return {
     realm: "prod",
     acceptRealms: [],
-    providers: new Map(["a", "b"].map((name) => [name, provider(name)])),
+    providers: new Map(providerNames(keys).map((name) => [name, provider(name)])),
     keys: new Map(keys.map((key) => [key.name, key])),
     limits: { callTimeoutMs: 10_000, maxProviderCalls: 64, providerTimeoutMs: 5_000, ...limits },
     ...changes,
@@ -81,6 +87,7 @@ export function scopeOf(timeoutMs = 10_000): Scope & { attempts: number; cancel(
 export interface Setting {
   readonly a: FaultyProvider;
   readonly b: FaultyProvider;
+  readonly c: FaultyProvider;
   readonly broker: Broker;
   readonly key: KeyConfiguration;
   readonly configuration: Configuration;
@@ -92,11 +99,13 @@ export interface Setting {
   reload(keys?: readonly KeyConfiguration[], changes?: Parameters<typeof configurationOf>[1]): Promise<Setting>;
 }
 
+type Backends = Pick<Setting, "a" | "b" | "c">;
+
 interface SettingOptions {
   readonly changes?: Parameters<typeof configurationOf>[1];
   readonly limits?: Parameters<typeof configurationOf>[2];
   readonly observer?: BrokerObserver;
-  readonly backends?: { readonly a: FaultyProvider; readonly b: FaultyProvider };
+  readonly backends?: Backends;
   readonly previous?: Broker;
 }
 
@@ -107,15 +116,17 @@ export async function settingOf(
 ): Promise<Setting> {
   const a = backends?.a ?? createFaultyProvider("a", 200);
   const b = backends?.b ?? createFaultyProvider("b", 201);
-  const kinds = ({ kind }: { kind: string }) => Promise.resolve(kind === "a" ? a.kind : b.kind);
+  const c = backends?.c ?? createFaultyProvider("c", 202);
+  const kinds = ({ kind }: { kind: string }) => Promise.resolve({ a, b, c }[kind as keyof Backends].kind);
   const configuration = configurationOf(keys, changes, limits);
   const broker = await createBroker({ configuration, kinds, observer, previous });
   const key = keys[0]!;
   const again = (next: readonly KeyConfiguration[], nextChanges: SettingOptions["changes"], taken?: Broker) =>
-    settingOf(next, { changes: nextChanges ?? changes, limits, observer, backends: { a, b }, previous: taken });
+    settingOf(next, { changes: nextChanges ?? changes, limits, observer, backends: { a, b, c }, previous: taken });
   return {
     a,
     b,
+    c,
     broker,
     key,
     configuration,
