@@ -32,9 +32,9 @@ export interface Answer {
 export interface Outcome {
   readonly hits: number;
   readonly answers: readonly Answer[];
-  /** How long the daemon needed to find the backend well again. */
+  /** How long after the first calls the daemon said that the provider can be relied on. */
   readonly recoveryMs: number;
-  /** The first unwrap and the first wrap after that: the error, where one failed. */
+  /** The first unwrap and the first wrap after the fault: the error, where one failed. */
   readonly firstCalls: readonly (Error | undefined)[];
   /** Secrets that showed where they may not. */
   readonly leaks: readonly string[];
@@ -69,7 +69,10 @@ interface Sample {
 const key = "strict";
 const context = { host: "db1.example" };
 
-/** Every call reaches the backend: a branch key seals once, and an opened one is not kept. */
+/**
+ * Every call reaches the backend: a branch key seals once, and an opened one is not kept. Probes are as rare as they
+ * are anywhere, so that recovery does not wait for one.
+ */
 function configuration(name: string, { provider, providerAt, reference }: FaultBench, able: Able): string {
   return JSON.stringify({
     version: 1,
@@ -86,7 +89,7 @@ function configuration(name: string, { provider, providerAt, reference }: FaultB
     policy: [{ who: "backup", may: ["wrap", "unwrap"], keys: "*" }],
     metrics: { listen: "127.0.0.1:0" },
     log: { level: "debug" },
-    limits: { providerTimeout: "1s", callTimeout: "4s", probeInterval: "1s" },
+    limits: { providerTimeout: "1s", callTimeout: "4s" },
   });
 }
 
@@ -120,8 +123,9 @@ async function meet(parts: Parts, fault: Fault): Promise<Outcome> {
   const met = await underFault(client, before, plaintexts[1]);
   const hits = await injected.hits();
   await injected.clear();
-  const tookMs = await untilReady(daemon, parts.provider, recoveryMs);
+  // At once: a caller does not know that the backend is well again, nor does the daemon.
   const firstCalls = [await failure(opens(client, before)), await failure(wrapped(client, plaintexts[1]))];
+  const tookMs = await untilReady(daemon, parts.provider, recoveryMs);
   const answers = [met.unwrap, await proven(client, met.wrap)];
   told.push(...answers.flatMap(({ error }) => (error ? [textOf(error)] : [])));
   return {
