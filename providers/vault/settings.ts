@@ -41,26 +41,48 @@ function faultOfAddress(value: string): string | undefined {
   return undefined;
 }
 
+const mountOf = (standard: string) =>
+  path
+    .default(standard)
+    .describe(`Where the login is mounted, under \`auth/\`; \`${standard}\` unless it says otherwise.`);
+
+const appRole = z
+  .strictObject({
+    roleId: text().describe("The role's id."),
+    secretId: secret().describe("The secret id; read again at each login."),
+    mount: mountOf("approle"),
+  })
+  .describe("AppRole: a role id and a secret id.");
+
+const kubernetes = z
+  .strictObject({
+    role: roleName.describe("The role at the server that is bound to the pod's service account."),
+    tokenFile: file.default(projectedToken).describe("The projected token, read again at each login."),
+    mount: mountOf("kubernetes"),
+  })
+  .describe("Kubernetes: the pod's service account.");
+
+const certificate = z
+  .strictObject({
+    cert: file.describe("A PEM file with the certificate, and those between it and the authority."),
+    key: secret().describe("Its private key, as PEM."),
+    role: roleName.optional().describe("The role at the server; left out: any that the certificate fits."),
+    mount: mountOf("cert"),
+  })
+  .describe("A TLS client certificate; both files are read again when they change.");
+
 const auth = z
   .strictObject({
     token: secret().optional().describe("A token."),
-    tokenFile: file.optional().describe("A file with a token, read again when it changes (Vault Agent's sink)."),
-    appRole: z
-      .strictObject({ roleId: text(), secretId: secret(), mount: path.default("approle") })
-      .optional()
-      .describe("AppRole: a role id and a secret id."),
-    kubernetes: z
-      .strictObject({ role: roleName, tokenFile: file.default(projectedToken), mount: path.default("kubernetes") })
-      .optional()
-      .describe("Kubernetes: the pod's service account, whose projected token is read at each login."),
-    certificate: z
-      .strictObject({ cert: file, key: secret(), role: roleName.optional(), mount: path.default("cert") })
-      .optional()
-      .describe("A TLS client certificate."),
+    tokenFile: file.optional().describe("A file with a token, read again when it changes (the sink of Vault Agent)."),
+    appRole: appRole.optional(),
+    kubernetes: kubernetes.optional(),
+    certificate: certificate.optional(),
   })
   .refine((methods) => Object.values(methods).filter((method) => method !== undefined).length === 1, {
     message: "expected exactly one of token, tokenFile, appRole, kubernetes and certificate",
-  });
+  })
+  .describe("How to log in: exactly one of these.");
 
 /** What stands beside `kind: vault`. */
 export const settings = z
@@ -71,7 +93,7 @@ export const settings = z
     ca: file.optional().describe("A PEM file of the authorities to trust instead of the system's."),
     auth,
   })
-  .refine(({ address: origin, auth: { certificate } }) => certificate === undefined || origin.startsWith("https:"), {
+  .refine(({ address: origin, auth: methods }) => methods.certificate === undefined || origin.startsWith("https:"), {
     message: "a client certificate needs an https address",
     path: ["auth", "certificate"],
   });
