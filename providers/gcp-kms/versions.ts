@@ -70,7 +70,7 @@ async function create(service: Service, key: string, signal: AbortSignal): Promi
   return idOf(key, await service.call<Version>(call, signal));
 }
 
-/** An HSM or an external key manager takes its time; the signal ends the wait. */
+/** A software key's version is there at once. An HSM or an external key manager takes its time; the signal ends the wait. */
 async function untilEnabled(service: Service, key: string, version: string, signal: AbortSignal): Promise<void> {
   const name = versionName(key, version);
   const request = { name };
