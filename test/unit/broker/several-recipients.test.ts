@@ -32,7 +32,8 @@ describe("every branch key is wrapped for each recipient and verified by each", 
   test("once each, however many envelopes are sealed", async () => {
     const setting = await settingOf([keyOf({ wrapTo: [a, b, c], wrapNeeds: 3 })]);
     const envelopes = await Promise.all(Array.from({ length: 20 }, () => setting.wrap()));
-    for (const { count } of [setting.a, setting.b, setting.c]) expect([count("wrap"), count("unwrap")]).toEqual([1, 1]);
+    for (const one of [setting.a, setting.b, setting.c])
+      expect([one.count("wrap"), one.count("unwrap")]).toEqual([1, 1]);
     expect(decode(envelopes[0]!).recipients.map(({ kind }) => kind)).toEqual([200, 201, 202]);
     expect(setting.broker.keys()[0]!.branchKey).toMatchObject({ wraps: 20, recipients: 3 });
   });

@@ -55,6 +55,24 @@ describe("a scrape", () => {
     expect((await lines()).filter((line) => line.startsWith("keybroker_event_loop_delay_seconds{"))).toHaveLength(2);
   });
 
+  test("tells how providers and keys are now, under names that alarms can rely on", async () => {
+    const state = { name: "aws", reachable: true, canWrap: false, canUnwrap: true };
+    const keys = [{ key: "backups/db", missing: 2 }];
+    const providers = [state];
+    telemetry.watchBroker({ providers: () => providers, keys: () => keys });
+    telemetry.sealedShort("backups/db");
+    telemetry.notice("aws", "credential-life", "warning");
+    expect(await value('keybroker_provider_reachable{provider="aws"}')).toBe(1);
+    expect(await value('keybroker_provider_can_wrap{provider="aws"}')).toBe(0);
+    expect(await value('keybroker_provider_can_unwrap{provider="aws"}')).toBe(1);
+    expect(await value('keybroker_key_recipients_missing{key="backups/db"}')).toBe(2);
+    expect(await value('keybroker_envelopes_short_total{key="backups/db"}')).toBe(1);
+    const notice = 'provider="aws",topic="credential-life",level="warning"';
+    expect(await value(`keybroker_provider_notices_total{${notice}}`)).toBe(1);
+    providers[0] = { ...state, reachable: false };
+    expect(await value('keybroker_provider_reachable{provider="aws"}')).toBe(0);
+  });
+
   test("is Prometheus text: one HELP and TYPE for each metric", async () => {
     telemetry.calls("local")("wrap", "done", 1);
     const { contentType, body } = await telemetry.scrape();
