@@ -26,3 +26,15 @@ export function markers(markdown: string): number {
 export function otherBlocks(markdown: string): string[] {
   return [...markdown.replace(fenced, "").matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, commands]) => commands!);
 }
+
+/** Whole files that a document shows: a fenced block after a `<!-- file: NAME -->` line, by name. */
+export function fileBlocks(markdown: string): Map<string, string> {
+  const found = markdown.matchAll(/^<!-- file: (\S+) -->\s*\n+```[a-z]+\n([^]*?)^```$/gm);
+  return new Map([...found].map(([, name, text]) => [name!, text!]));
+}
+
+/** The commands of the blocks of console, one string for each block, without their prompts. */
+export function consoleBlocks(markdown: string): string[] {
+  const found = [...markdown.matchAll(/^```console\n([^]*?)^```$/gm)];
+  return found.map(([, text]) => text!.replace(/^\$ /gm, ""));
+}
