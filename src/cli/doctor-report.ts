@@ -24,6 +24,7 @@ export interface DoctorReport {
 }
 
 const checkWidth = 20;
+const indent = " ".repeat(8);
 const marks = {
   good: { word: "good", style: "green" },
   bad: { word: "BAD ", style: "red" },
@@ -62,10 +63,13 @@ function painter(io: Io): Paint {
   return (style, text) => (wanted ? styleText(style, text, { validateStream: false }) : text);
 }
 
+/** Details stand below each other; that of a check with a long name has a line of its own. */
 function linesOf({ check, outcome, detail, fix }: Diagnosis, paint: Paint): string {
   const { word, style } = marks[outcome];
-  const line = `  ${paint(style, word)}  ${oneLine(check).padEnd(checkWidth)}  ${oneLine(detail)}\n`;
-  return fix === undefined || outcome !== "bad" ? line : `${line}        fix: ${oneLine(fix)}\n`;
+  const name = oneLine(check);
+  const gap = name.length > checkWidth ? `\n${indent}` : `${" ".repeat(checkWidth - name.length)}  `;
+  const line = `  ${paint(style, word)}  ${name}${gap}${oneLine(detail)}\n`;
+  return fix === undefined || outcome !== "bad" ? line : `${line}${indent}fix: ${oneLine(fix)}\n`;
 }
 
 function badOf({ findings }: Section): readonly Diagnosis[] {

@@ -40,7 +40,7 @@ function detailOf(error: unknown): string {
     const text = textOf(one);
     if (text !== "" && !told.some((other) => other.includes(text))) told.push(text);
   }
-  return told.join(": ");
+  return told.length === 0 ? "it failed, and did not say why" : told.join(": ");
 }
 
 function causeOf(error: unknown): unknown {
@@ -51,7 +51,8 @@ function textOf(error: unknown): string {
   if (isBrokerError(error)) return error.message;
   if (!(error instanceof Error)) return "";
   const { code } = error as NodeJS.ErrnoException;
-  if (typeof code !== "string") return error.name;
+  // "Error" alone tells nobody anything.
+  if (typeof code !== "string") return error.name === "Error" ? "" : error.name;
   // The system's own words hold a call and an address.
   return /^E[A-Z0-9]+$/.test(code) && error.message.includes(code) ? error.message : `${error.name} ${code}`;
 }
