@@ -16,7 +16,8 @@ const killAfter = z
   .refine((value) => killAfterMs(value) >= 100 && killAfterMs(value) <= 600_000, {
     error: "expected a duration such as 500ms, 5s or 2m, from 100ms to 10m",
   })
-  .transform(killAfterMs);
+  .transform(killAfterMs)
+  .meta({ title: "duration, 100ms to 10m", pattern: "^[1-9][0-9]{0,5}(ms|s|m)$" });
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/, "expected a variable's name");
 

@@ -142,8 +142,8 @@ async function attempt(
   }
 }
 
-/** Wraps random bytes, unwraps them again, and sees to it that associated data counts where it should. */
-async function prove(at: At, way: Way, key: KeyFacts): Promise<KnownAnswer> {
+/** Wraps random bytes and unwraps them again. Throws NotThisWay when others come back. */
+export async function prove(at: At, way: Way, key: KeyFacts): Promise<KnownAnswer> {
   const plain = randomBytes(materialBytes);
   const data = Buffer.from("keybroker/1;known-answer");
   const blob = await way.wrap(at, key, plain, data);

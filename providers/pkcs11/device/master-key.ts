@@ -3,13 +3,13 @@
 import { BrokerError, isBrokerError } from "../../../src/errors/index.ts";
 import type { Binding, MasterKey, Protection, Unwrapped, Wrapped } from "../../../src/provider/index.ts";
 import { wipe } from "../../../src/secret/index.ts";
-import { choose, familyOf, mayUnwrap, wayFor, type Choice } from "./choose.ts";
+import { choose, familyOf, mayUnwrap, prove, wayFor, type Choice, type KnownAnswer } from "./choose.ts";
 import type { At, Connection } from "./connection.ts";
 import { constantTimeEqual } from "./equal.ts";
 import { disabled, meaningOf, nameOf, refused, unavailable } from "./errors.ts";
 import type { Token } from "./token.ts";
 import { findKey, readAttribute, type KeyFacts } from "./keys.ts";
-import { CKA } from "./cryptoki.ts";
+import { CKA, CKF } from "./cryptoki.ts";
 import { describeReference, type KeyReference } from "./types.ts";
 import { NotThisWay, schemeOf, type Way } from "./way.ts";
 
@@ -167,13 +167,20 @@ class TokenKey {
     return facts;
   }
 
+  /** Throws KEY_DISABLED when this is another key than before, and what the library answers when nothing can be said. */
   async #verify(at: At, key: KeyFacts): Promise<void> {
     const { way, known } = this.choice;
     if (!known) return void readAttribute(at.cryptoki, at.session, key.handle, CKA.ID);
-    const again = await way.unwrap(at, key, known.blob, known.data);
-    const same = constantTimeEqual(again, known.plain);
-    wipe(again);
-    if (!same) throw disabled(`${this.#words()} is another key than before`);
+    let again: Buffer | undefined;
+    try {
+      again = await way.unwrap(at, key, known.blob, known.data);
+      if (constantTimeEqual(again, known.plain)) return;
+    } catch (error) {
+      if (!mayBeAnother(error) || !(await worksOtherwise(at, way, key, known))) throw error;
+    } finally {
+      wipe(again);
+    }
+    throw disabled(`${this.#words()} is another key than before: its label and id were given away`);
   }
 
   /**
@@ -198,6 +205,29 @@ class TokenKey {
 
   #told(error: unknown, what: string): unknown {
     return told(error, what, this.#words());
+  }
+}
+
+/** Whether a known answer could fail so because the key is another one. */
+function mayBeAnother(error: unknown): boolean {
+  if (isBrokerError(error)) return error.reason === "ENVELOPE_REFUSED";
+  return ["refused", "unclear", "unfit"].includes(meaningOf(error) ?? "");
+}
+
+/** Whether the key works, and still does not open the known answer, each in a session that no failure came through. */
+async function worksOtherwise(at: At, way: Way, key: KeyFacts, { blob, data }: KnownAnswer): Promise<boolean> {
+  const works = await succeeds(at, async (fresh) => void (await prove(fresh, way, key)));
+  return works && !(await succeeds(at, async (fresh) => wipe(await way.unwrap(fresh, key, blob, data))));
+}
+
+async function succeeds(at: At, work: (fresh: At) => Promise<void>): Promise<boolean> {
+  const { cryptoki, token } = at;
+  try {
+    const session = cryptoki.C_OpenSession(token.slot, CKF.SERIAL_SESSION);
+    await work({ ...at, session }).finally(() => cryptoki.C_CloseSession(session));
+    return true;
+  } catch {
+    return false;
   }
 }
 
