@@ -53,6 +53,8 @@ export interface KeyStatus {
     readonly masterKeyId: string | undefined;
     readonly unwrapOnly: boolean;
     readonly protection: Protection | undefined;
+    /** How many times it may wrap, where its mechanism has a bound. */
+    readonly wrapLimit?: number | undefined;
   }[];
   readonly branchKey:
     | {
@@ -77,7 +79,7 @@ export interface ProviderStatus {
   readonly kind: string;
   /** The backend answered the last call or probe. */
   readonly reachable: boolean;
-  /** Every master key that the configuration wraps to was proven by a round trip and answers still. */
+  /** Every master key that the configuration wraps to is enabled and was proven by a round trip; true where there is none. */
   readonly canWrap: boolean;
   /** Every master key that the configuration names here was found enabled by its last probe. */
   readonly canUnwrap: boolean;

@@ -11,7 +11,8 @@ export function keyStatus({ configuration, slots, state }: Key): KeyStatus {
   const recipients = slots.map(({ provider, masterKey, unwrapOnly }) => {
     const { name } = provider.guard;
     const { kind } = provider.kind;
-    return { provider: name, kind, masterKeyId: masterKey?.id, unwrapOnly, protection: masterKey?.protection };
+    const { id: masterKeyId, protection, wrapLimit } = masterKey ?? {};
+    return { provider: name, kind, masterKeyId, unwrapOnly, protection, wrapLimit };
   });
   return { configuration, recipients, branchKey: state.branches.status() };
 }

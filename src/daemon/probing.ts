@@ -1,6 +1,6 @@
 // Looks at the providers from time to time, and tells when one goes down, comes back, or can no longer wrap.
 
-import type { Broker, ProviderStatus } from "../broker/index.ts";
+import type { Broker, KeyStatus, ProviderStatus } from "../broker/index.ts";
 import type { Log } from "../telemetry/index.ts";
 
 /** While a provider is down, it is looked at this often, so that it heals soon. */
@@ -10,7 +10,7 @@ const troubledMs = 5_000;
 export interface Probing {
   /** Looks at this broker from now on, at once the first time. */
   follow(broker: Broker, intervalMs: number): void;
-  /** What is wrong with the providers now, a sentence each; empty until the first look is over. */
+  /** What an operator should know of providers and master keys, a sentence each; empty until the first look is over. */
   warnings(): readonly string[];
   stop(): void;
 }
@@ -20,6 +20,7 @@ export function createProbing(log: Log): Probing {
   let followed: { readonly broker: Broker; readonly intervalMs: number } | undefined;
   let timer: NodeJS.Timeout | undefined;
   let told: ReadonlyMap<string, string> = new Map();
+  let wearing: readonly string[] = [];
 
   async function look(): Promise<void> {
     const now = followed;
@@ -29,6 +30,7 @@ export function createProbing(log: Log): Probing {
     const found = troublesOf(now.broker.providers());
     tell(log, told, found);
     told = found;
+    wearing = tellWearing(log, wearing, now.broker.keys());
     const everyMs = found.size > 0 ? Math.min(troubledMs, now.intervalMs) : now.intervalMs;
     timer = setTimeout(() => void look(), jittered(everyMs));
     timer.unref();
@@ -41,8 +43,9 @@ export function createProbing(log: Log): Probing {
       void look();
     },
     warnings() {
-      if (followed === undefined || told.size === 0) return [];
-      return [...troublesOf(followed.broker.providers()).values()];
+      const troubles =
+        followed === undefined || told.size === 0 ? [] : troublesOf(followed.broker.providers()).values();
+      return [...troubles, ...wearing];
     },
     stop() {
       clearTimeout(timer);
@@ -75,6 +78,21 @@ function tell(log: Log, before: ReadonlyMap<string, string>, now: ReadonlyMap<st
   for (const provider of before.keys()) {
     if (!now.has(provider)) log.info("provider-recovered", { provider });
   }
+}
+
+/** A bound of billions of wraps is none for a branch key an hour, and one for a wrap a call. */
+function tellWearing(log: Log, before: readonly string[], keys: readonly KeyStatus[]): readonly string[] {
+  const strict = keys.filter(({ configuration }) => configuration.branchKey.maxWraps === 1);
+  const now = strict.flatMap(({ configuration: { name }, recipients }) =>
+    recipients
+      .filter(({ unwrapOnly, wrapLimit }) => !unwrapOnly && wrapLimit !== undefined)
+      .map(({ provider, wrapLimit }) => {
+        const bound = `each wrap of ${name} is one of the ${wrapLimit} that its master key in ${provider} may make`;
+        return `${bound}: plan to rotate it, or raise branchKey.maxWraps`;
+      }),
+  );
+  for (const message of now) if (!before.includes(message)) log.warn("wrap-limit", { message });
+  return now;
 }
 
 /** Between three quarters and five quarters: many daemons are not to look at once. */

@@ -120,8 +120,22 @@ describe("what a broker says of itself", () => {
       {
         configuration: setting.key,
         recipients: [
-          { provider: "a", kind: "a", masterKeyId: "mk", unwrapOnly: false, protection: undefined },
-          { provider: "b", kind: "b", masterKeyId: "older", unwrapOnly: true, protection: undefined },
+          {
+            provider: "a",
+            kind: "a",
+            masterKeyId: "mk",
+            unwrapOnly: false,
+            protection: undefined,
+            wrapLimit: undefined,
+          },
+          {
+            provider: "b",
+            kind: "b",
+            masterKeyId: "older",
+            unwrapOnly: true,
+            protection: undefined,
+            wrapLimit: undefined,
+          },
         ],
         branchKey: { createdAt: expect.any(Date) as Date, wraps: 2, recipients: 1 },
       },

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hash } from "node:crypto";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { startDaemon } from "../../../src/daemon/index.ts";
 import type { Daemon } from "../../../src/daemon/index.ts";
 import { createClient } from "../../../src/client/index.ts";
@@ -232,11 +232,16 @@ describe("monitoring", () => {
     await client(file("kb.sock")).wrap({ key: "db", plaintext });
     await daemon!.reload();
     const get = async (path: string) => (await fetch(`http://${daemon!.monitoringAddress()}${path}`)).text();
-    expect(JSON.parse(await get("/readyz"))).toMatchObject({
-      ready: true,
-      providers: [{ name: "local", reachable: true }],
+    await vi.waitFor(async () => {
+      expect(JSON.parse(await get("/readyz"))).toMatchObject({
+        ready: true,
+        providers: [{ name: "local", reachable: true, canWrap: true, canUnwrap: true }],
+      });
     });
     const metrics = await get("/metrics");
+    expect(metrics).toContain('keybroker_provider_can_wrap{provider="local"} 1');
+    expect(metrics).toContain('keybroker_provider_can_unwrap{provider="local"} 1');
+    expect(metrics).toContain('keybroker_key_recipients_missing{key="db"} 0');
     expect(metrics).toContain('keybroker_call_seconds_count{listener="main",operation="wrap",outcome="done"} 1');
     expect(metrics).toContain('keybroker_reloads_total{outcome="done"} 1');
     expect(metrics).toMatch(/keybroker_connections\{listener="main"\} 1/);

@@ -24,10 +24,11 @@ function world() {
   const write = (event: string, fields: { provider?: string; message?: string } = {}) =>
     void lines.push([event, fields.message ?? fields.provider].join(" | "));
   const log = { warn: write, info: write } as unknown as Log;
-  const now = { status: good, looks: 0 };
+  const now = { status: good, looks: 0, keys: [] as unknown[] };
   const broker = {
     probe: () => Promise.resolve(void now.looks++),
     providers: () => [now.status],
+    keys: () => now.keys,
   } as unknown as Broker;
   return { probing: createProbing(log), broker, now, lines };
 }
@@ -108,6 +109,23 @@ describe("what is said", () => {
     probing.follow(broker, 30_000);
     await vi.advanceTimersByTimeAsync(0);
     expect(lines).toHaveLength(1);
+    probing.stop();
+  });
+
+  test("that a master key with a bound on its wraps is used for each call, until it is not", async () => {
+    const { probing, broker, now, lines } = world();
+    const recipients = [{ provider: "hsm", unwrapOnly: false, wrapLimit: 2 ** 32 }];
+    const keyOf = (maxWraps: number) => ({ configuration: { name: "ledger", branchKey: { maxWraps } }, recipients });
+    now.keys = [keyOf(1)];
+    probing.follow(broker, 1_000);
+    await vi.advanceTimersByTimeAsync(10_000);
+    const message =
+      "each wrap of ledger is one of the 4294967296 that its master key in hsm may make: " +
+      "plan to rotate it, or raise branchKey.maxWraps";
+    expect([lines, probing.warnings()]).toEqual([[`wrap-limit | ${message}`], [message]]);
+    now.keys = [keyOf(1_000)];
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(probing.warnings()).toEqual([]);
     probing.stop();
   });
 
