@@ -1,7 +1,8 @@
 // Several recipients, end to end: a backend that is gone does not stop a restore, and a quorum opens without one of it.
 
-import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createClient } from "../../src/client/index.ts";
 import type { Client } from "../../src/client/index.ts";
@@ -20,6 +21,7 @@ const three = [...losable, remote, remote].slice(0, 3);
 
 const plaintext = Buffer.from("0123456789abcdef0123456789abcdef");
 const context = { host: "db1.example" };
+const leftFolders = new Set<string>();
 let benches: FaultBench[];
 let folder: string;
 let daemon: Daemon;
@@ -42,6 +44,21 @@ function configuration(key: Readonly<Record<string, unknown>>): string {
     policy: [{ who: "backup", may: ["wrap", "unwrap", "check"], keys: "*" }],
     limits: { providerTimeout: "3s", callTimeout: "12s" },
   });
+}
+
+/** Ends a backend for good. The files that the daemon's configuration names are the daemon's, and stay. */
+async function lose(bench: FaultBench): Promise<void> {
+  const words = [...JSON.stringify(bench.provider).matchAll(/"(?:file:)?(\/[^"]+)"/g)].map(([, path]) => path!);
+  const ofTests = words.filter((path) => path.startsWith(join(tmpdir(), "/")));
+  const files = ofTests.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  const kept = files.map((path) => [path, readFileSync(path)] as const);
+  await bench.stop();
+  for (const [path, bytes] of kept) {
+    if (existsSync(path)) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes, { mode: 0o600 });
+    leftFolders.add(dirname(path));
+  }
 }
 
 async function serve(text: string): Promise<void> {
@@ -73,7 +90,7 @@ afterEach(async () => {
   client.close();
   await daemon.stop();
   for (const bench of benches) await bench.stop();
-  rmSync(folder, { recursive: true, force: true });
+  for (const left of [folder, ...leftFolders]) rmSync(left, { recursive: true, force: true });
 });
 
 test.skip.each(missing)("%s: its backend is missing here", () => undefined);
@@ -86,7 +103,7 @@ describe.each(pairs)("with %s lost", (_, lost, other) => {
     const envelope = await wrap();
     const deep = await client.check({ envelope, context, deep: true });
     expect(deep.recipients.map(({ matches }) => matches)).toEqual([true, true]);
-    await benches[0]!.stop();
+    await lose(benches[0]!);
     expect(await opens(envelope)).toBe(true);
     await restart();
     expect(await opens(envelope)).toBe(true);
@@ -95,7 +112,7 @@ describe.each(pairs)("with %s lost", (_, lost, other) => {
   test("wrapping goes on where one recipient is enough, and not where both are needed", async () => {
     const key = { branchKey: { maxWraps: 1, grace: "0s" } };
     await start([lost, other], { ...key, wrapNeeds: 1 });
-    await benches[0]!.stop();
+    await lose(benches[0]!);
     const envelope = await wrap();
     expect(await opens(envelope)).toBe(true);
     await restart(configuration(key));
@@ -108,9 +125,9 @@ test("a quorum of 2 of 3 opens without any one of it, and not with one alone", a
   await start(three, { unwrapNeeds: 2 });
   const envelope = await wrap();
   expect(await opens(envelope)).toBe(true);
-  await benches[0]!.stop();
+  await lose(benches[0]!);
   expect(await opens(envelope)).toBe(true);
-  await benches[1]!.stop();
+  await lose(benches[1]!);
   await expect(opens(envelope)).rejects.toMatchObject({ exit: 5 });
 });
 
