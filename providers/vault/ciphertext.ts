@@ -3,6 +3,9 @@
 import { allocate } from "../../src/secret/index.ts";
 import { decodeBase64 } from "./base64.ts";
 
+/** Vault scheme 1 of docs/envelope.md: `vault:vN:` and base64 of what the key's AEAD cipher made, with A as associated data. */
+export const scheme = 1;
+
 /** `vault:v3:` and canonical base64. Servers take `v0`, sloppy base64 and line breaks for the same: we do not. */
 const pattern = /^vault:v([1-9][0-9]{0,9}):([A-Za-z0-9+/]+={0,2})$/;
 

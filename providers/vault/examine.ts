@@ -64,6 +64,9 @@ function stateOf({ status, json }: Answer): Finding {
   const check = "server";
   const { version } = (json ?? {}) as { version?: unknown };
   const named = typeof version === "string" ? `version ${version}` : "a version that it does not tell";
+  // Vault 1.13 was the first to know associated_data; OpenBao began at 2.
+  if (/^(0|1\.([0-9]|1[0-2])\.)/.test(String(version)))
+    return wrong(check, `${named} ignores associated_data`, "upgrade to OpenBao, or to Vault 1.13 or newer");
   if (status === 200) return { check, outcome: "good", detail: `reachable and unsealed, ${named}` };
   if (status === 429 || status === 472 || status === 473)
     return {

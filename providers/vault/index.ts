@@ -1,14 +1,12 @@
 // The vault provider: master keys that are keys of a Vault or OpenBao transit engine.
 
 import type { Notify, Provider, ProviderKind } from "../../src/provider/index.ts";
+import { scheme } from "./ciphertext.ts";
 import { reference, settings } from "./settings.ts";
 import type { VaultSettings } from "./settings.ts";
 
-/** Vault scheme 1 of docs/envelope.md. */
-const schemes = [1] as const;
-
 /** The vault provider's kind. */
-const kind: ProviderKind = { kind: "vault", number: 4, schemes, settings, reference, open };
+const kind: ProviderKind = { kind: "vault", number: 4, schemes: [scheme], settings, reference, open };
 
 export default kind;
 

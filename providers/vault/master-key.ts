@@ -2,16 +2,13 @@
 
 import { BrokerError } from "../../src/errors/index.ts";
 import type { Binding, MasterKey, Unwrapped, Wrapped } from "../../src/provider/index.ts";
-import { blobOf, readCiphertext } from "./ciphertext.ts";
+import { blobOf, readCiphertext, scheme } from "./ciphertext.ts";
 import { decrypt, encrypt, proveBinding } from "./cipher.ts";
 import { orAbort } from "./session.ts";
 import type { Session } from "./session.ts";
 import { wrapLimits } from "./transit-key.ts";
 import type { KeyFacts, TransitKey } from "./transit-key.ts";
 import { versionsOf } from "./versions.ts";
-
-/** `vault:vN:` and base64 of what the key's AEAD cipher made, with A as associated data. */
-export const scheme = 1;
 
 /** Whether a rewrap is due is worth this much waiting after the material has come, and no more. */
 const factsGraceMs = 1_000;

@@ -33,13 +33,14 @@ export function createSecureAgent(files: TlsFiles): () => Agent {
 function agentOf(files: TlsFiles): Agent {
   // From here on only OpenSSL holds the private key.
   const secureContext = contextOf(files);
-  return new Agent({ ...agentOptions, secureContext, minVersion: "TLSv1.2", rejectUnauthorized: true });
+  return new Agent({ ...agentOptions, secureContext, rejectUnauthorized: true });
 }
 
 function contextOf({ ca, cert, key }: TlsFiles): SecureContext {
   const keyText = key?.read();
   try {
     return createSecureContext({
+      minVersion: "TLSv1.2",
       ...(ca !== undefined && { ca: readFileSync(ca) }),
       ...(cert !== undefined && { cert: readFileSync(cert) }),
       ...(keyText && { key: keyText }),

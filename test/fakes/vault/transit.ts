@@ -4,7 +4,7 @@ import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from "node:
 import type { Reply, Seen, Upstream } from "./front.ts";
 
 /** A key of the made-up engine. */
-export interface FakeKey {
+interface FakeKey {
   type: string;
   readonly versions: { readonly key: Buffer; readonly createdAtS: number }[];
   minDecryption: number;

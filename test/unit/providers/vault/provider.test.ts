@@ -448,6 +448,18 @@ describe("doctor", () => {
     expect(found.length).toBeGreaterThan(3);
   });
 
+  test.each([
+    ["1.12.9", "bad"],
+    ["1.9.0", "bad"],
+    ["1.13.0+ent", "good"],
+    ["1.20.4", "good"],
+    ["2.7.2", "good"],
+  ])("version %s is %s", async (version, outcome) => {
+    const reply = () => ({ status: 200, headers: { date: new Date().toUTCString() }, body: { version } });
+    front.play({ kind: "answer", reply }, ({ path }) => path.endsWith("sys/health"));
+    expect((await findings())[0]).toMatchObject({ check: "server", outcome });
+  });
+
   test("clocks that are apart are told", async () => {
     const date = new Date(Date.now() - 3_600_000).toUTCString();
     front.play({ kind: "answer", reply: () => ({ status: 200, headers: { date }, body: {} }) }, ({ path }) =>
