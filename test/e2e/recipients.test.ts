@@ -55,9 +55,9 @@ async function lose(bench: FaultBench): Promise<void> {
   await bench.stop();
   for (const [path, bytes] of kept) {
     if (existsSync(path)) continue;
-    mkdirSync(dirname(path), { recursive: true });
+    const made = mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, bytes, { mode: 0o600 });
-    leftFolders.add(dirname(path));
+    if (made !== undefined) leftFolders.add(made);
   }
 }
 
