@@ -15,7 +15,12 @@ export async function openProvider(settings: GcpKmsSettings): Promise<Provider> 
   const libraries = await load();
   const channel = channelCredentials(libraries, settings);
   const credentials = createCredentials(libraries.auth, settings.credentials);
-  const service = createService(libraries, { endpoint: settings.endpoint, channel, credentials });
+  const service = createService(libraries, {
+    endpoint: settings.endpoint,
+    channel,
+    viaProxy: settings.insecure !== true,
+    credentials,
+  });
   return {
     masterKey: (reference, signal) => openMasterKey(service, (reference as GcpKmsReference).key, settings.only, signal),
     examine: (references, signal) =>

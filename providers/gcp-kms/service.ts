@@ -22,6 +22,8 @@ export interface Libraries {
 export interface Reach {
   readonly endpoint: Endpoint | undefined;
   readonly channel: Grpc.ChannelCredentials;
+  /** Without TLS a proxy would see the credentials, and a loopback address is not behind one. */
+  readonly viaProxy: boolean;
   readonly credentials: Credentials;
 }
 
@@ -64,6 +66,8 @@ const channelOptions = {
   "grpc.service_config_disable_resolution": 1,
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": 1_000,
+  // The library takes answers of any size. A page of versions is the largest that there is.
+  "grpc.max_receive_message_length": 4_194_304,
   "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 10_000,
 };
@@ -94,7 +98,7 @@ export function createService(libraries: Libraries, reach: Reach): Service {
     } catch (error) {
       const { code } = (error ?? {}) as CallFailure;
       // No answer in time: the connection may be dead without a word, as after a change of routes.
-      if (signal.aborted || code === UNAVAILABLE) disconnect(used);
+      if (signal.aborted || code === UNAVAILABLE || code === undefined) disconnect(used);
       signal.throwIfAborted();
       if (closed) throw closedError();
       if (code === UNAUTHENTICATED) credentials.forget();
@@ -114,13 +118,15 @@ export function createService(libraries: Libraries, reach: Reach): Service {
   };
 }
 
-function createClient({ kms, auth }: Libraries, { endpoint, channel }: Reach): KeyManagementServiceClient {
+function createClient({ kms, auth }: Libraries, { endpoint, channel, viaProxy }: Reach): KeyManagementServiceClient {
   return new kms.KeyManagementServiceClient({
     ...(endpoint && { apiEndpoint: endpoint.host, port: endpoint.port }),
     // Not the library's: it looks for credentials while it connects, and may hang there or end the process.
     authClient: new auth.PassThroughClient() as never,
     sslCreds: channel,
     fallback: false,
+    universeDomain: "googleapis.com",
+    "grpc.enable_http_proxy": viaProxy ? 1 : 0,
     ...channelOptions,
   });
 }

@@ -1,6 +1,6 @@
 // Service accounts of the fake: their keys as Google writes them to a file, the tokens they sign, what they may do.
 
-import { createVerify, generateKeyPairSync } from "node:crypto";
+import { createVerify, generateKeyPairSync, randomBytes } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { denied, unauthenticated } from "./refusal.ts";
@@ -18,6 +18,8 @@ export interface Account {
   readonly secrets: readonly string[];
   /** Writes the key's JSON and answers its path. */
   write(path: string): string;
+  /** An access token, as Google's token services hand them out. */
+  token(lifeMs: number): string;
   /** Takes a permission away; what it answers gives it back. */
   deny(permission: string): () => void;
   /** Its keys are not accepted any more; what it answers takes that back. */
@@ -45,8 +47,19 @@ export interface Caller {
   require(permission: string, resource: string): void;
 }
 
+/** Who an access token is of, and until when. */
+interface Issued {
+  readonly account: Known;
+  readonly endsAtMs: number;
+}
+
 export function createAccounts(): Accounts {
   const known = new Map<string, Known>();
+  const issued = new Map<string, Issued>();
+  const ownerOf = (token: string, nowMs: number) => {
+    const { account, endsAtMs = 0 } = issued.get(token) ?? {};
+    return endsAtMs > nowMs ? account : verify(token, known, nowMs / 1_000);
+  };
   return {
     create(email) {
       const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
@@ -54,10 +67,10 @@ export function createAccounts(): Accounts {
       const account: Known = { email, publicKey, denied: new Set(), revoked: false };
       known.set(keyId, account);
       const pem = privateKey.export({ type: "pkcs8", format: "pem" }) as string;
-      return accountOf(account, keyId, pem);
+      return accountOf(account, keyId, pem, issued);
     },
     authenticate(header, nowMs) {
-      const account = header?.startsWith("Bearer ") ? verify(header.slice(7), known, nowMs / 1_000) : undefined;
+      const account = header?.startsWith("Bearer ") ? ownerOf(header.slice(7), nowMs) : undefined;
       if (!account || account.revoked) throw unauthenticated();
       const may = (permission: string) => !account.denied.has(permission);
       return {
@@ -70,7 +83,7 @@ export function createAccounts(): Accounts {
   };
 }
 
-function accountOf(account: Known, keyId: string, pem: string): Account {
+function accountOf(account: Known, keyId: string, pem: string, issued: Map<string, Issued>): Account {
   const json = {
     type: "service_account",
     project_id: "keybroker-test",
@@ -88,6 +101,11 @@ function accountOf(account: Known, keyId: string, pem: string): Account {
     write(path) {
       writeFileSync(path, JSON.stringify(json, undefined, 2), { mode: 0o600 });
       return path;
+    },
+    token(lifeMs) {
+      const token = `ya29.${randomBytes(40).toString("base64url")}`;
+      issued.set(token, { account, endsAtMs: Date.now() + lifeMs });
+      return token;
     },
     deny(permission) {
       account.denied.add(permission);

@@ -10,6 +10,7 @@ import { inspect } from "node:util";
 import type { Finding } from "../../../../src/provider/index.ts";
 import gcpKms from "../../../../providers/gcp-kms/index.ts";
 import { exhausted } from "../../../fakes/gcp-kms/refusal.ts";
+import { startTokenExchange } from "../../../fakes/gcp-kms/token-services.ts";
 import { binding, never, startBench, wrapped } from "./bench.ts";
 import type { Bench } from "./bench.ts";
 
@@ -165,6 +166,72 @@ describe("credentials", () => {
     const provider = await bench.open({ credentials: undefined });
     await wrapped(await bench.masterKey(stored.name, provider));
   });
+});
+
+describe("workload identity federation", () => {
+  const subjectToken = "canary-of-the-pod";
+
+  async function federated(told = subjectToken) {
+    const exchange = await startTokenExchange(bench.account, () => subjectToken);
+    const tokenFile = join(bench.folder, "pod-token");
+    writeFileSync(tokenFile, told);
+    const path = join(bench.folder, "federation.json");
+    const json = {
+      type: "external_account",
+      audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/k8s",
+      subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
+      token_url: `http://127.0.0.1:${exchange.port}/v1/token`,
+      credential_source: { file: tokenFile },
+    };
+    writeFileSync(path, JSON.stringify(json));
+    return { exchange, tokenFile, provider: await bench.open({ credentials: `file:${path}` }) };
+  }
+
+  test("exchanges the pod's token once, and keeps what it got", async () => {
+    const { exchange, provider } = await federated();
+    const { stored } = await bench.key();
+    const key = await bench.masterKey(stored.name, provider);
+    await wrapped(key);
+    await wrapped(key);
+    exchange.stop();
+    expect(exchange.tokens).toHaveLength(1);
+  });
+
+  test("that is refused is an outage, names no token, and heals with the pod's next one", async () => {
+    const { exchange, tokenFile, provider } = await federated("canary-of-yesterday");
+    const { stored } = await bench.key();
+    const error: unknown = await bench.masterKey(stored.name, provider).catch((caught: unknown) => caught);
+    expect(error).toMatchObject(unavailable);
+    expect(inspect(error)).not.toContain("canary");
+    writeFileSync(tokenFile, subjectToken);
+    await wrapped(await bench.masterKey(stored.name, provider));
+    exchange.stop();
+  });
+
+  test("takes another token when the one it has is refused", async () => {
+    const { exchange, provider } = await federated();
+    const { stored } = await bench.key();
+    const key = await bench.masterKey(stored.name, provider);
+    bench.fake.setClock(2 * 3_600_000);
+    await expect(key.probe(never())).rejects.toMatchObject(unavailable);
+    bench.fake.setClock(0);
+    await key.probe(never());
+    exchange.stop();
+    expect(exchange.tokens).toHaveLength(2);
+  });
+});
+
+test("a proxy of the environment never sees what goes without TLS", async () => {
+  let seen = 0;
+  const proxy = createServer().on("connection", () => seen++);
+  proxy.on("connect", (_, socket) => socket.destroy()).listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  for (const name of ["grpc_proxy", "https_proxy", "http_proxy"]) vi.stubEnv(name, address);
+  const { stored } = await bench.key();
+  await wrapped(await bench.masterKey(stored.name, await bench.open({})));
+  proxy.close();
+  expect(seen).toBe(0);
 });
 
 describe("doctor", () => {
