@@ -23,7 +23,7 @@ interface Known {
   version: string | undefined;
   /** Until when a refused unwrap purges nothing more, on performance.now()'s clock. */
   quietUntilMs: number;
-  probing: Promise<void> | undefined;
+  probing: { readonly found: Promise<void>; readonly beganAtMs: number } | undefined;
 }
 
 /** Hears that a master key was told disabled, or that we may not use it. */
@@ -60,16 +60,24 @@ export class Health {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Runs a probe, or joins the one under way, and keeps what it found. */
+  /** Runs a probe, or joins the one under way, and keeps what it found. One that began before and fails is repeated. */
   probe(masterKeyId: string, work: () => Promise<void>): Promise<void> {
     const known = this.#at(masterKeyId);
-    known.probing ??= work()
+    const { probing } = known;
+    if (!probing) return this.#begin(known, work);
+    if (probing.beganAtMs === performance.now()) return probing.found;
+    return probing.found.catch(() => known.probing?.found ?? this.#begin(known, work));
+  }
+
+  #begin(known: Known, work: () => Promise<void>): Promise<void> {
+    const found = work()
       .then(() => {
         known.enabled = true;
         known.fault = undefined;
       })
       .finally(() => (known.probing = undefined));
-    return known.probing;
+    known.probing = { found, beganAtMs: performance.now() };
+    return found;
   }
 
   proven(masterKeyId: string): void {

@@ -103,6 +103,6 @@ function wipeShare({ share }: OpenedShare): void {
 }
 
 /** A backend's refusal, in the words that all refusals share. */
-export function told(failure: BrokerError): BrokerError {
+function told(failure: BrokerError): BrokerError {
   return failure.reason === "ENVELOPE_REFUSED" ? refused(failure.message) : failure;
 }

@@ -10,7 +10,9 @@ export function brokerObserver(log: Log, telemetry: Telemetry): BrokerObserver {
   return {
     providerCall(provider, operation, outcome, seconds, error) {
       telemetry.providerCall(provider, operation, outcome, seconds);
-      if (outcome !== "done") log.warn("provider-call-failed", { provider, operation, outcome, error });
+      // What a look finds is said once, and when it changes.
+      const level = operation === "probe" ? "debug" : "warn";
+      if (outcome !== "done") log[level]("provider-call-failed", { provider, operation, outcome, error });
     },
     branchKey(key, outcome, error) {
       telemetry.branchKey(key, outcome);

@@ -158,6 +158,19 @@ describe("starting degraded", () => {
     expect((await calls)[0]).toHaveLength(32);
   });
 
+  test("also while a look hangs that began before the recovery", async () => {
+    const setting = await settingOf();
+    await vi.advanceTimersByTimeAsync(0);
+    setting.a.play(on("probe", faults.hang));
+    const looked = setting.broker.probe();
+    await vi.advanceTimersByTimeAsync(4_000);
+    setting.a.play(undefined);
+    const first = setting.wrap();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await looked;
+    expect(await first).toBeInstanceOf(Uint8Array);
+  });
+
   test("also while a call hangs that began before the recovery", async () => {
     const setting = await settingOf();
     const envelope = await setting.wrap();
