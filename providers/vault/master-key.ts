@@ -4,17 +4,15 @@ import { BrokerError } from "../../src/errors/index.ts";
 import type { Binding, MasterKey, Unwrapped, Wrapped } from "../../src/provider/index.ts";
 import { blobOf, readCiphertext, scheme } from "./ciphertext.ts";
 import { decrypt, encrypt, proveBinding } from "./cipher.ts";
-import { orAbort } from "./session.ts";
+import { createLatestVersion } from "./latest-version.ts";
 import type { Session } from "./session.ts";
 import { wrapLimits } from "./transit-key.ts";
 import type { KeyFacts, TransitKey } from "./transit-key.ts";
 import { versionsOf } from "./versions.ts";
 
-/** Whether a rewrap is due is worth this much waiting after the material has come, and no more. */
-const factsGraceMs = 1_000;
-
 /** The master key of a transit key. */
 export function masterKeyOf(id: string, key: TransitKey, session: Session): MasterKey {
+  const latestVersion = createLatestVersion(key);
   let isBindingProven = false;
 
   async function wrap(material: Uint8Array, { bytes }: Binding, signal: AbortSignal): Promise<Wrapped> {
@@ -35,7 +33,7 @@ export function masterKeyOf(id: string, key: TransitKey, session: Session): Mast
   ): Promise<Unwrapped> {
     const blob = used === scheme ? readCiphertext(wrapped) : undefined;
     if (!blob) throw new BrokerError("ENVELOPE_REFUSED", "this is no blob of a transit key");
-    const latest = latestVersion(key, signal);
+    const latest = latestVersion();
     const material = await decrypt(session, key, blob, bytes, signal);
     return { material, version: String(blob.version), rewrapDue: blob.version < ((await latest) ?? 0) };
   }
@@ -59,15 +57,4 @@ export function masterKeyOf(id: string, key: TransitKey, session: Session): Mast
 /** The server does not tell whether a seal or an HSM stands behind its engine. */
 function protectionOf(facts: KeyFacts | undefined): MasterKey["protection"] {
   return facts && { level: facts.exportable || facts.plaintextBackup ? "exportable" : "software", authenticated: true };
-}
-
-/** Undefined when it cannot be read, or not soon: unwrapping needs no permission to read the key. */
-async function latestVersion(key: TransitKey, signal: AbortSignal): Promise<number | undefined> {
-  const recent = key.recent();
-  if (recent) return recent.latest;
-  const soon = AbortSignal.any([signal, AbortSignal.timeout(factsGraceMs)]);
-  return await orAbort(key.read(soon), soon).then(
-    ({ latest }) => latest,
-    () => undefined,
-  );
 }

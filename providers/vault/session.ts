@@ -205,7 +205,7 @@ function closedError(): BrokerError {
 }
 
 /** Waits for what others wait for too, no longer than the signal allows. */
-export async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let stop: () => void;
   const aborted = new Promise<never>((_, reject) => {

@@ -241,14 +241,23 @@ describe("a server that lies or breaks", () => {
     await roundTrip(key);
   });
 
-  test("unwrapping waits little for a key that cannot be read, and needs no permission for it", async () => {
-    const writer = await keyOf();
-    const { wrapped } = await writer.wrap(material, binding, signal);
+  test("unwrapping needs no permission to read the key, and asks for it seldom", async () => {
+    const { wrapped } = await (await keyOf()).wrap(material, binding, signal);
     const key = await keyOf();
+    const start = front.seen.length;
     front.play({ kind: "answer", reply: () => ({ status: 403, body: { errors: ["permission denied"] } }) }, is("keys"));
-    expect(await key.unwrap(wrapped, 1, binding, signal)).toMatchObject({ version: "1", rewrapDue: false });
+    const unwraps = Array.from({ length: 10 }, () => key.unwrap(wrapped, 1, binding, signal));
+    for (const answer of await Promise.all(unwraps)) expect(answer).toMatchObject({ version: "1", rewrapDue: false });
+    await key.unwrap(wrapped, 1, binding, signal);
+    expect(countOf("keys", start)).toBe(1);
+  });
+
+  test("unwrapping waits little for a key that is not read", async () => {
+    const { wrapped } = await (await keyOf()).wrap(material, binding, signal);
+    const key = await keyOf();
     front.play({ kind: "hang" }, is("keys"));
     expect(await key.unwrap(wrapped, 1, binding, signal)).toMatchObject({ version: "1", rewrapDue: false });
+    expect(front.hits()).toBe(1);
   });
 
   test("a key that is not there is asked for, and never made", async () => {
