@@ -25,14 +25,22 @@ export const permissions = {
 /** What these credentials may do, where they may not do both. */
 export type Only = keyof typeof permissions | undefined;
 
-/** Opens a key: throws REQUEST_INVALID when it is none for wrapping, and what calls throw. */
-export async function openMasterKey(service: Service, id: string, only: Only, signal: AbortSignal): Promise<MasterKey> {
-  const key = await readKey(service, id, signal);
-  checkKey(id, key);
-  return masterKeyOf(service, id, only, key);
+/** What an opened provider knows. */
+export interface Opened {
+  readonly service: Service;
+  readonly only: Only;
+  /** The ids of keys whose server was seen to bind what it wraps: once for each, however often it is opened. */
+  readonly proven: Set<string>;
 }
 
-function masterKeyOf(service: Service, id: string, only: Only, key: Key): MasterKey {
+/** Opens a key: throws REQUEST_INVALID when it is none for wrapping, and what calls throw. */
+export async function openMasterKey(opened: Opened, id: string, signal: AbortSignal): Promise<MasterKey> {
+  const key = await readKey(opened.service, id, signal);
+  checkKey(id, key);
+  return masterKeyOf(opened, id, key);
+}
+
+function masterKeyOf({ service, only, proven }: Opened, id: string, key: Key): MasterKey {
   const seen: Seen = { primary: "", level: undefined };
   note(seen, id, key);
   const crypt = {
@@ -43,7 +51,6 @@ function masterKeyOf(service: Service, id: string, only: Only, key: Key): Master
       return untilIntact("unwrap", () => decrypt(service, id, seen, { wrapped, binding, signal }));
     },
   };
-  let proven = false;
   return {
     id,
     wrapLimit,
@@ -53,8 +60,8 @@ function masterKeyOf(service: Service, id: string, only: Only, key: Key): Master
     async wrap(material, binding, signal) {
       if (only === "unwrap") throw notOurs("wrap");
       // Who may not unwrap cannot try; the broker's hash in the plaintext binds all the same.
-      if (!proven && only !== "wrap") await proveBinding(crypt, signal);
-      proven = true;
+      if (!proven.has(id) && only !== "wrap") await proveBinding(crypt, signal);
+      proven.add(id);
       return await crypt.wrap(material, binding, signal);
     },
     unwrap(wrapped, usedScheme, binding, signal) {

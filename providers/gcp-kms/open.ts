@@ -21,8 +21,9 @@ export async function openProvider(settings: GcpKmsSettings): Promise<Provider> 
     viaProxy: settings.insecure !== true,
     credentials,
   });
+  const opened = { service, only: settings.only, proven: new Set<string>() };
   return {
-    masterKey: (reference, signal) => openMasterKey(service, (reference as GcpKmsReference).key, settings.only, signal),
+    masterKey: (reference, signal) => openMasterKey(opened, (reference as GcpKmsReference).key, signal),
     examine: (references, signal) =>
       examine(
         service,
