@@ -1,5 +1,5 @@
-// Compiles src and providers to dist, sweeps what has no source any more, bundles the daemon, and makes the program
-// executable.
+// Compiles src and providers to dist, sweeps what has no source any more, bundles the daemon and the program of provider
+// children, and makes the program executable.
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
@@ -32,4 +32,6 @@ if (!existsSync(main)) rmSync(join(dist, ".tsbuildinfo"), { force: true });
 compile();
 sweep();
 await bundle(join(dist, "src/daemon/serve.js"), join(dist, "src/daemon/serve.bundle.js"));
+// 5 MB of each child's memory.
+await bundle(join(dist, "src/provider/child/worker.js"), join(dist, "src/provider/child/worker.bundle.js"));
 chmodSync(main, 0o755);

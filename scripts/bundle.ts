@@ -18,7 +18,8 @@ export async function bundle(entry: string, file: string): Promise<void> {
   await build.close();
   const modules = output.flatMap((part) => (part.type === "chunk" ? part.moduleIds : []));
   const packages = new Set(modules.flatMap((id) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id) ?? []));
-  writeFileSync(join(dirname(file), "LICENSES.txt"), [...packages].sort().map(licenceOf).join("\n"));
+  if (packages.size > 0)
+    writeFileSync(join(dirname(file), "LICENSES.txt"), [...packages].sort().map(licenceOf).join("\n"));
 }
 
 function licenceOf(folder: string): string {

@@ -12,7 +12,7 @@ import { unpackSettings } from "./settings.ts";
 import { holdOn } from "./watchdog.ts";
 
 /** An answer; its fields are handed over. */
-export interface Made {
+interface Made {
   readonly value: unknown;
   readonly fields: readonly Uint8Array[];
 }
