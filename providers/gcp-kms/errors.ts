@@ -88,7 +88,7 @@ function impossible(details: string, cause: Error): BrokerError {
 }
 
 /** Of a failure only what is certain to hold no request, header or token: the library's own errors may carry them. */
-export function causeOf(error: unknown): Error {
+function causeOf(error: unknown): Error {
   const { code, details, message } = (error ?? {}) as CallFailure;
   const name = typeof code === "number" ? (status[code] ?? String(code)) : "no gRPC status";
   return new Error(`${name}: ${shortened(details ?? message ?? "no words")}`);

@@ -1,12 +1,11 @@
 // One CryptoKey as a master key: gcp-kms scheme 1 of docs/envelope.md.
 
 import { BrokerError, isBrokerError } from "../../src/errors/index.ts";
-import type { Binding, MasterKey, Unwrapped, Wrapped } from "../../src/provider/index.ts";
-import { copy, wipe } from "../../src/secret/index.ts";
+import type { Binding, MasterKey } from "../../src/provider/index.ts";
 import { checkKey, checkPrimary, proveBinding } from "./check.ts";
+import { decrypt, encrypt } from "./crypt.ts";
 import { refused } from "./errors.ts";
-import { checkBytes, checksum, intact, untilIntact } from "./integrity.ts";
-import { versionOf } from "./key-name.ts";
+import { untilIntact } from "./integrity.ts";
 import { heldPermissions, note, readKey } from "./resources.ts";
 import type { Key, Seen } from "./resources.ts";
 import { scheme } from "./scheme.ts";
@@ -70,90 +69,6 @@ function masterKeyOf({ service, only, proven }: Opened, id: string, key: Key): M
     probe: (signal) => probe(service, id, only, seen, signal),
     ...versionCalls(service, id, seen),
   };
-}
-
-interface EncryptResponse {
-  readonly name?: string;
-  readonly ciphertext?: Buffer;
-  readonly ciphertextCrc32c?: unknown;
-  readonly verifiedPlaintextCrc32c?: boolean;
-  readonly verifiedAdditionalAuthenticatedDataCrc32c?: boolean;
-}
-
-interface Wrapping {
-  readonly material: Uint8Array;
-  readonly binding: Binding;
-  readonly signal: AbortSignal;
-}
-
-async function encrypt(
-  service: Service,
-  id: string,
-  seen: Seen,
-  { material, binding, signal }: Wrapping,
-): Promise<Wrapped> {
-  const request = {
-    name: id,
-    plaintext: material,
-    plaintextCrc32c: checksum(material),
-    additionalAuthenticatedData: binding.bytes,
-    additionalAuthenticatedDataCrc32c: checksum(binding.bytes),
-  };
-  const call = { method: "encrypt", purpose: "wrap", routing: ["name", id], request } as const;
-  const answer = await service.call<EncryptResponse>(call, signal);
-  const version = versionOf(id, answer.name);
-  intact(version !== undefined, "names another key than the one that was asked");
-  intact(answer.verifiedPlaintextCrc32c === true, "does not say that the plaintext's checksum was verified");
-  intact(
-    answer.verifiedAdditionalAuthenticatedDataCrc32c === true,
-    "does not say that the associated data's checksum was verified",
-  );
-  const ciphertext = answer.ciphertext ?? Buffer.alloc(0);
-  checkBytes(ciphertext, answer.ciphertextCrc32c, "ciphertext");
-  intact(ciphertext.length > 0, "holds no ciphertext");
-  seen.primary = version;
-  return { wrapped: copy(ciphertext), scheme, version };
-}
-
-interface DecryptResponse {
-  readonly plaintext?: Buffer;
-  readonly plaintextCrc32c?: unknown;
-  readonly usedPrimary?: boolean;
-}
-
-interface Unwrapping {
-  readonly wrapped: Uint8Array;
-  readonly binding: Binding;
-  readonly signal: AbortSignal;
-}
-
-async function decrypt(
-  service: Service,
-  id: string,
-  seen: Seen,
-  { wrapped, binding, signal }: Unwrapping,
-): Promise<Unwrapped> {
-  const request = {
-    name: id,
-    ciphertext: wrapped,
-    ciphertextCrc32c: checksum(wrapped),
-    additionalAuthenticatedData: binding.bytes,
-    additionalAuthenticatedDataCrc32c: checksum(binding.bytes),
-  };
-  const call = { method: "decrypt", purpose: "unwrap", routing: ["name", id], request } as const;
-  const {
-    plaintext = Buffer.alloc(0),
-    plaintextCrc32c,
-    usedPrimary,
-  } = await service.call<DecryptResponse>(call, signal);
-  try {
-    checkBytes(plaintext, plaintextCrc32c, "plaintext");
-    // Cloud KMS does not say which version it was: only the primary one's name is known here.
-    const version = usedPrimary === true ? seen.primary : "";
-    return { material: copy(plaintext), version, rewrapDue: usedPrimary !== true };
-  } finally {
-    wipe(plaintext);
-  }
 }
 
 async function probe(service: Service, id: string, only: Only, seen: Seen, signal: AbortSignal): Promise<void> {

@@ -28,7 +28,7 @@ export interface Reach {
 }
 
 /** The calls of the service that this provider makes. */
-export type Method =
+type Method =
   | "encrypt"
   | "decrypt"
   | "getCryptoKey"
@@ -40,7 +40,7 @@ export type Method =
   | "testIamPermissions";
 
 /** A call. */
-export interface Call {
+interface Call {
   readonly method: Method;
   readonly purpose: Purpose;
   /** The resource that the service routes by, as `field=name`. */
