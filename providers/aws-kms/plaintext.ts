@@ -1,9 +1,9 @@
 // Keeps shares out of the SDK's strings: they go into a request, and out of an answer, as bytes that are wiped.
-// The SDK turns a command into one JSON string and an answer's body into another; neither could ever be wiped.
+// The SDK parses an answer into strings, which nobody could wipe, and leaves what it sends and reads in shared memory.
 
 import type { DecryptCommand, EncryptCommand } from "@aws-sdk/client-kms";
 import { BrokerError } from "../../src/errors/index.ts";
-import { allocate, wipe } from "../../src/secret/index.ts";
+import { allocate, copy, wipe } from "../../src/secret/index.ts";
 import { decode, encodedLength, encodeInto } from "./base64.ts";
 
 /** Longer answers are none of Decrypt's: its plaintext has at most 4,096 bytes. */
@@ -22,7 +22,7 @@ export function carry(command: EncryptCommand, material: Uint8Array): void {
   command.middlewareStack.add(
     (next) => async (args) => {
       const request = args.request as { body: string | Uint8Array };
-      const body = withPlaintext(String(request.body), material);
+      const body = withPlaintext(request.body, material);
       request.body = body;
       try {
         return await next(args);
@@ -35,14 +35,15 @@ export function carry(command: EncryptCommand, material: Uint8Array): void {
   );
 }
 
-function withPlaintext(json: string, material: Uint8Array): Buffer {
-  const standIn = allocate(encodedLength(material.length));
-  encodeInto(standIn, 0, standInFor(material));
-  const place = json.indexOf(`"Plaintext":"${standIn.toString("latin1")}"`);
+function withPlaintext(json: string | Uint8Array, material: Uint8Array): Buffer {
+  const body = copy(typeof json === "string" ? Buffer.from(json) : json);
+  const start = Buffer.byteLength('"Plaintext":"');
+  const field = Buffer.alloc(start + encodedLength(material.length) + 1, '"Plaintext":"');
+  encodeInto(field, start, standInFor(material));
+  field.fill('"', -1 + field.length);
+  const place = body.indexOf(field);
   if (place === -1) throw new Error("the SDK wrote the command in an unknown form");
-  const body = allocate(Buffer.byteLength(json));
-  body.write(json, "utf8");
-  encodeInto(body, Buffer.byteLength(json.slice(0, place)) + '"Plaintext":"'.length, material);
+  encodeInto(body, place + start, material);
   return body;
 }
 

@@ -19,7 +19,8 @@ import type { Sessions } from "./sts.ts";
 
 export { homeRegion } from "./keys.ts";
 export type { Key } from "./keys.ts";
-export type { Lie, Told } from "./lies.ts";
+export type { Lie } from "./lies.ts";
+export type { Call } from "./operations.ts";
 
 /** A running endpoint. */
 export interface AwsKms {
@@ -103,7 +104,7 @@ async function serve({ aws, lies, counts }: State, request: IncomingMessage, res
     lie = told?.lie;
     if (told) told.hits++;
     if (lie) deny(lie);
-    const answer = operations[call.operation]!(call, aws.keys, aws.allow);
+    const answer = lie?.kind === "answer" ? lie.answer : operations[call.operation]!(call, aws.keys, aws.allow);
     if (isCounted(call)) counts.set(call.operation, 1 + (counts.get(call.operation) ?? 0));
     await send(response, 200, json(lie ? falsify(answer, lie) : answer), lie);
   } catch (error) {

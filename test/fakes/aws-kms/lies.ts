@@ -24,6 +24,8 @@ export type Lie =
   /** A load balancer's words instead of the service's. */
   | { readonly kind: "HTML"; readonly status: number; readonly retryAfter?: string }
   | { readonly kind: "error"; readonly name: string; readonly status?: number; readonly retryAfter?: string }
+  /** It is answered without looking: a service that checks nothing. */
+  | { readonly kind: "answer"; readonly answer: object }
   /** Fields of the answer are replaced. */
   | { readonly kind: "fields"; readonly fields: Readonly<Record<string, unknown>> };
 
