@@ -101,6 +101,32 @@ describe("making a branch key is shared", () => {
     expect(setting.broker.keys()[0]!.branchKey?.wraps).toBe(100);
   });
 
+  test("a purge takes it from those who began it and from those who joined later", async () => {
+    const setting = await settingOf();
+    const gate = Promise.withResolvers<void>();
+    setting.a.play(on("wrap", async (_, answer) => (await gate.promise, answer())));
+    const first = reasonOf(setting.wrap());
+    await vi.advanceTimersByTimeAsync(10);
+    const joined = reasonOf(setting.wrap());
+    await vi.advanceTimersByTimeAsync(10);
+    setting.broker.purge();
+    gate.resolve();
+    expect(await Promise.all([first, joined])).toEqual(["PROVIDER_UNAVAILABLE", "PROVIDER_UNAVAILABLE"]);
+    expect(setting.a.count("wrap")).toBe(1);
+  });
+
+  test("one that fails and began before a call is followed by another for that call", async () => {
+    const setting = await settingOf();
+    setting.a.play(on("wrap", faults.hang));
+    const first = reasonOf(setting.wrap());
+    await vi.advanceTimersByTimeAsync(4_000);
+    setting.a.play(undefined);
+    const joined = setting.wrap();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await first).toBe("PROVIDER_TIMEOUT");
+    expect(await joined).toBeInstanceOf(Uint8Array);
+  });
+
   test("one caller's abort does not cancel it for the others", async () => {
     const setting = await settingOf();
     const gate = Promise.withResolvers<void>();

@@ -236,9 +236,9 @@ describe("a master key that says that it is disabled", () => {
     setting.a.play(on("probe", faults.disabled));
     await setting.broker.probe();
     expect(purged).toEqual(["backups/db a"]);
-    const asked = setting.b.count("unwrap");
+    const asked = setting.a.count("unwrap") + setting.b.count("unwrap");
     await setting.unwrap(envelope);
-    expect(setting.a.count("unwrap") + setting.b.count("unwrap")).toBeGreaterThan(asked);
+    expect(setting.a.count("unwrap") + setting.b.count("unwrap")).toBe(asked + 1);
     expect(decode(await setting.wrap()).branchId).not.toEqual(branchId);
   });
 
