@@ -27,6 +27,9 @@ export interface Choice {
   readonly known: KnownAnswer | undefined;
 }
 
+/** Finds the key anew, in the connection as it is. */
+export type Locate = (at: At) => KeyFacts | Promise<KeyFacts>;
+
 const waysOf: Readonly<Record<Family, () => Way[]>> = { "key-wrap": keyWrapWays, gcm: gcmWays, rsa: rsaWays };
 
 /**
@@ -84,12 +87,12 @@ function mayUse({ mechanisms }: KeyFacts, wanted: readonly number[]): boolean {
  */
 export async function choose(
   connection: Connection,
-  locate: (at: At) => KeyFacts,
+  locate: Locate,
   reference: KeyReference,
   signal: AbortSignal | undefined,
 ): Promise<Choice> {
-  const { key, there } = await connection.use((at) => {
-    return { key: locate(at), there: at.cryptoki.C_GetMechanismList(at.token.slot) };
+  const { key, there } = await connection.use(async (at) => {
+    return { key: await locate(at), there: at.cryptoki.C_GetMechanismList(at.token.slot) };
   }, signal);
   const family = familyOf(key, reference);
   const ways = waysOf[family]().filter(({ name }) => (reference.scheme ?? name) === name);
@@ -117,7 +120,7 @@ export async function choose(
 /** The proof that a way works, or why it does not. */
 async function attempt(
   connection: Connection,
-  locate: (at: At) => KeyFacts,
+  locate: Locate,
   way: Way,
   signal: AbortSignal | undefined,
 ): Promise<KnownAnswer | string> {
@@ -125,7 +128,7 @@ async function attempt(
     if (way.check) await connection.use((at) => way.check!(at), signal);
     if (way.risky) await connection.use((at) => proveOnce(at, way), signal);
     const known = await connection.use(async (at) => {
-      const key = locate(at);
+      const key = await locate(at);
       const proof = await prove(at, way, key);
       if (await isSlow(at, way, key, proof)) connection.slowed();
       return proof;
@@ -156,13 +159,13 @@ export async function prove(at: At, way: Way, key: KeyFacts): Promise<KnownAnswe
 /** A token that opens a blob with other associated data than it was made with ignores them. */
 async function proveBinding(
   connection: Connection,
-  locate: (at: At) => KeyFacts,
+  locate: Locate,
   way: Way,
   { blob }: KnownAnswer,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const other = Buffer.from("keybroker/1;another-answer");
-  const opened = connection.use((at) => way.unwrap(at, locate(at), blob, other), signal);
+  const opened = connection.use(async (at) => way.unwrap(at, await locate(at), blob, other), signal);
   try {
     wipe(await opened);
   } catch (error) {

@@ -7,7 +7,7 @@ import { CKF, type Cryptoki } from "./cryptoki.ts";
 import { meaningOf, nameOf } from "./errors.ts";
 import { findKeys } from "./keys.ts";
 import { openLibrary, type NewCryptoki } from "./library.ts";
-import { openTokenKey } from "./master-key.ts";
+import { openTokenKey } from "./token-key.ts";
 import { mechanismWords } from "./mechanism-words.ts";
 import { describeToken, listTokens, matching, pinFault, type Token } from "./token.ts";
 import { describeReference, type DeviceSettings, type KeyReference } from "./types.ts";
@@ -104,7 +104,9 @@ async function* examineKey(
 ): AsyncIterable<Finding> {
   const check = `key with ${describeReference(reference)}`;
   try {
-    const { facts, choice } = await openTokenKey(connection, reference, signal);
+    const key = await openTokenKey(connection, reference, signal);
+    const { facts } = key;
+    const choice = key.choice();
     const by = `${choice.way.name} by ${choice.way.mechanismName}`;
     yield good(check, choice.known ? `wraps and unwraps: ${by}` : `unwraps alone: ${by}`);
     if (facts.extractable || !facts.sensitive)

@@ -88,6 +88,25 @@ describe("a token that is lost", () => {
   });
 });
 
+describe("a token that changes its ways", () => {
+  test("is proven anew when it wraps otherwise, and old blobs still open", async () => {
+    const token = fakeToken([gcmKey()]);
+    const { key, unwrap } = await wrappedOn(token);
+    token.habits.iv = "appended";
+    expect(await roundTrip(key)).toBe(3);
+    expect((await unwrap()).rewrapDue).toBe(true);
+    expect((await unwrap()).material).toEqual(material);
+  });
+
+  test("to none that works is told as an outage, not as a bad envelope", async () => {
+    const token = fakeToken([gcmKey()]);
+    const { key, unwrap } = await wrappedOn(token);
+    token.habits.mechanisms.length = 0;
+    expect((await failureOf(key.wrap(Buffer.from(material), binding, never()))).reason).toBe("PROVIDER_UNAVAILABLE");
+    expect((await failureOf(unwrap())).reason).toBe("PROVIDER_UNAVAILABLE");
+  });
+});
+
 describe("keys", () => {
   test("that are gone after a loss are told as such", async () => {
     const token = fakeToken([gcmKey()]);
