@@ -26,7 +26,7 @@ export interface Calls {
 export interface Counted {
   /** What callers did; the daemon's own check of each key at its start is one wrap and one unwrap more. */
   readonly asked: Calls;
-  /** What the backend saw since before the daemon's start. */
+  /** What the backend saw since before the daemon's start, without the provider's own look at the backend. */
   readonly seen: Calls;
   readonly seconds: number;
 }
@@ -67,7 +67,7 @@ function countingOf(bench: FaultBench, calls: () => Promise<Calls>): Counting {
       const asked = await work(clients);
       const seconds = (performance.now() - startedAt) / 1_000;
       const after = await calls();
-      return { asked, seen: { wraps: after.wraps - before.wraps, unwraps: after.unwraps - before.unwraps }, seconds };
+      return { asked, seen: difference(after, before, bench.ownCalls), seconds };
     } finally {
       for (const client of clients) client.close();
       await daemon.stop();
@@ -97,6 +97,10 @@ function countingOf(bench: FaultBench, calls: () => Promise<Calls>): Counting {
       }),
     stop: () => bench.stop(),
   };
+}
+
+function difference(after: Calls, before: Calls, own: Calls = { wraps: 0, unwraps: 0 }): Calls {
+  return { wraps: after.wraps - before.wraps - own.wraps, unwraps: after.unwraps - before.unwraps - own.unwraps };
 }
 
 async function roundTrip(client: Client) {

@@ -95,6 +95,8 @@ async function start(): Promise<FaultBench> {
     // A connection that ends is made again with the address that is known; one that hangs is left for good.
     dropConnections: () => Promise.resolve(void fake.tell({ kind: "hang" }, { times: 1, methods: everyCall })),
     inject: (fault) => new Promise((resolve) => resolve(inject(parts, fault))),
+    // The proof that the server binds what it wraps.
+    ownCalls: { wraps: 1, unwraps: 1 },
     calls: () => Promise.resolve({ wraps: fake.calls("encrypt"), unwraps: fake.calls("decrypt") }),
     stop() {
       fake.stop();

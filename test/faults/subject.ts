@@ -69,6 +69,8 @@ export interface FaultBench {
   readonly inject: (fault: BackendFault) => Promise<Injected>;
   /** Calls that wrapped and unwrapped at the backend since its start, where it can tell. */
   calls?(): Promise<{ readonly wraps: number; readonly unwraps: number }>;
+  /** Of these, what the provider asks of its own accord each time that it opens a master key; none if left out. */
+  readonly ownCalls?: { readonly wraps: number; readonly unwraps: number };
   /** Ends the backend for good, without asking the daemon. May be called twice. */
   readonly stop: () => Promise<void>;
 }
