@@ -56,7 +56,7 @@ describe("an answer", () => {
     const taken = takeFrom(command);
     const answer = await clientOf(() => arrived).send(command);
     expect(answer.KeyId).toBe(KeyId);
-    expect(Buffer.from(answer.Plaintext!)).toEqual(Buffer.alloc(material.length));
+    expect(answer.Plaintext!.every((byte) => byte === 0)).toBe(true);
     expect(taken.plaintext).toEqual(material);
     expect(taken.plaintext!.buffer.byteLength).toBe(material.length);
     expect(arrived.every((byte) => byte === 0)).toBe(true);
@@ -74,8 +74,9 @@ test("no share is ever part of a text that is parsed", async () => {
   const texts: string[] = [];
   const { parse } = JSON;
   const spy = vi.spyOn(JSON, "parse").mockImplementation((text, reviver) => {
-    // The endpoint is of this process too: what it parses does not count.
-    if (!new Error().stack?.includes("fakes/aws-kms")) texts.push(String(text));
+    // The endpoint is of this process too: what it parses, which is the request, does not count.
+    const isRequest = String(text).includes("EncryptionContext");
+    if (!isRequest) texts.push(String(text));
     return parse(text, reviver) as unknown;
   });
   const { aws, masterKey } = await startSetting();
