@@ -18,7 +18,7 @@ export async function versions(key: Key, address: MasterKeyAddress, scope: Scope
 /** Has a new version made. It is asked for once: after a time-out nobody knows whether the backend made it. */
 export async function rotate(key: Key, address: MasterKeyAddress, scope: Scope): Promise<string> {
   const { guard, masterKey } = find(key, address);
-  const make = masterKey.rotate?.bind(masterKey) ?? unable(guard, address, "be rotated");
+  const make = masterKey.rotate?.bind(masterKey) ?? unable(guard, address, words.rotate);
   await scope.beforeProvider();
   return await carryOut(guard.call("rotate", make, { once: true }), scope);
 }
@@ -31,13 +31,21 @@ export async function setVersionState(
   scope: Scope,
 ): Promise<void> {
   const { guard, masterKey } = find(key, address);
-  const change = masterKey.setVersionState?.bind(masterKey) ?? unable(guard, address, "change a version's state");
+  const change = masterKey.setVersionState?.bind(masterKey) ?? unable(guard, address, words.setVersionState);
   await scope.beforeProvider();
   await carryOut(
     guard.call("setVersionState", (signal) => change(version, state, signal), { once: true }),
     scope,
   );
 }
+
+/** Throws REQUEST_INVALID, as the change would, where the backend cannot make it. Nobody is asked. */
+export function checkAble(key: Key, address: MasterKeyAddress, change: "rotate" | "setVersionState"): void {
+  const { guard, masterKey } = find(key, address);
+  if (masterKey[change] === undefined) unable(guard, address, words[change]);
+}
+
+const words = { rotate: "be rotated", setVersionState: "change a version's state" } as const;
 
 function unable(guard: Guard, { masterKeyId }: MasterKeyAddress, what: string): never {
   const message = `provider ${guard.name} cannot have ${masterKeyId} ${what}: use the backend's own tools`;

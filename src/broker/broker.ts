@@ -126,6 +126,8 @@ export interface Broker {
   /** Makes a new version, answers its name, and forgets the key's branch keys so that the next wrap uses it. */
   rotate(address: MasterKeyAddress, scope: Scope): Promise<string>;
   setVersionState(address: MasterKeyAddress, version: string, state: VersionState, scope: Scope): Promise<void>;
+  /** Throws what a change would throw because there is no such master key or its backend cannot make it. Asks nobody. */
+  checkAble(address: MasterKeyAddress, change: "rotate" | "setVersionState"): void;
   /**
    * Asks every provider for its master keys and probes each; what it finds shows in `providers()`. A master key told
    * disabled or denied loses its branch keys at once. Never rejects.

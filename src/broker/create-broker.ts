@@ -6,7 +6,7 @@ import { open } from "../envelope/index.ts";
 import type { Envelope } from "../envelope/index.ts";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
 import { wipe } from "../secret/index.ts";
-import { rotate, setVersionState, versions } from "./administer.ts";
+import { checkAble, rotate, setVersionState, versions } from "./administer.ts";
 import type { Broker, Scope } from "./broker.ts";
 import { check } from "./check.ts";
 import { checkDeep } from "./check-deep.ts";
@@ -134,6 +134,7 @@ function brokerOf(parts: Parts, observer: BrokerObserver): Broker {
     },
     versions: async (address, scope) => await versions(find(address.key), address, scope),
     rotate: async (address, scope) => await forgetting(keyring, address, rotate(find(address.key), address, scope)),
+    checkAble: (address, change) => checkAble(find(address.key), address, change),
     setVersionState: async (address, version, state, scope) =>
       await forgetting(keyring, address, setVersionState(find(address.key), address, { version, state }, scope)),
     probe: async () => await probeAll(keyring, sealing),

@@ -34,6 +34,7 @@ export const rotateMasterKey: Operation<
   async act({ graph, identity, request, scope }, meant) {
     const { provider, masterKeyId } = meant;
     if (request.validateOnly) {
+      graph.broker.checkAble(meant, "rotate");
       await graph.broker.versions(meant, scope);
       return { provider, masterKeyId, version: "" };
     }

@@ -44,6 +44,7 @@ export const setMasterKeyVersionState: Operation<
     const { provider, masterKeyId } = meant;
     const { key, version: name, requestId, validateOnly } = request;
     const state = stateOf(request.state);
+    graph.broker.checkAble(meant, "setVersionState");
     const found = (await graph.broker.versions(meant, scope)).find(({ version }) => version === name);
     if (found === undefined)
       throw new BrokerError("REQUEST_INVALID", `${masterKeyId} has no version ${name}: list its versions`);

@@ -139,6 +139,7 @@ function fakeBroker(world: () => FakeWorld, events: string[]): Broker {
     versions: () => Promise.resolve([{ version: "1", state: "primary" }]),
     rotate: () => Promise.resolve("2"),
     setVersionState: () => Promise.resolve(),
+    checkAble: () => undefined,
     probe: () => Promise.resolve(),
     providers: () => [],
     close: () => Promise.resolve(),

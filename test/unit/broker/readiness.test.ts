@@ -410,6 +410,21 @@ describe("versions of a master key", () => {
     await plain.wrap();
     expect(await reasonOf(plain.broker.rotate(address(plain), scopeOf()))).toBe("REQUEST_INVALID");
   });
+
+  test("whether a change can be made is known without asking the backend", async () => {
+    const setting = await versioned();
+    const before = setting.a.calls.length;
+    for (const change of ["rotate", "setVersionState"] as const) {
+      expect(() => setting.broker.checkAble(address(setting), change)).not.toThrow();
+      expect(() => setting.broker.checkAble(address(setting, "other"), change)).toThrow("no master key other");
+    }
+    expect(setting.a.calls).toHaveLength(before);
+    setting.a.hasVersions = false;
+    const plain = await setting.restart();
+    await plain.wrap();
+    expect(() => plain.broker.checkAble(address(plain), "rotate")).toThrow("cannot have mk be rotated");
+    expect(() => plain.broker.checkAble(address(plain), "setVersionState")).toThrow("change a version's state");
+  });
 });
 
 test("what a provider tells between calls reaches the observer with its name", async () => {

@@ -198,6 +198,14 @@ describe("changes", () => {
     expect((await failure(rotate({ validateOnly: true }))).reason).toBe("PROVIDER_UNAVAILABLE");
   });
 
+  test("validate_only says what the backend cannot do", async () => {
+    broker.checkAble = (_address, change) => {
+      throw new BrokerError("REQUEST_INVALID", `cannot ${change}`);
+    };
+    expect((await failure(rotate({ validateOnly: true }))).message).toBe("cannot rotate");
+    expect((await failure(update({ validateOnly: true }))).message).toBe("cannot setVersionState");
+  });
+
   test.each(["", "a b", "é", "x".repeat(65)])("a request id %j is refused", async (requestId) => {
     expect((await failure(rotate({ requestId }))).reason).toBe("REQUEST_INVALID");
   });
