@@ -5,7 +5,7 @@ import { createClient } from "../../src/client/index.ts";
 import type { Client } from "../../src/client/index.ts";
 import { daemonFolder, startDaemon } from "../backends/daemon.ts";
 import type { Daemon } from "../backends/daemon.ts";
-import { until } from "../backends/until.ts";
+import { untilReady } from "./observed.ts";
 import type { FaultBench, FaultSubject } from "./subject.ts";
 
 /** How a key is configured, and how much is asked of it. */
@@ -123,11 +123,12 @@ async function startReady(bench: FaultBench, key: Load["key"]): Promise<Daemon> 
     keys: { db: { wrapTo: [{ provider: "subject", ...bench.reference }], ...key } },
     listeners: { main: { unix: "keybroker.sock", identity: "backup" } },
     policy: [{ who: "backup", may: ["wrap", "unwrap"], keys: "*" }],
+    metrics: { listen: "127.0.0.1:0" },
     // A burst may wait for its turn: what is counted are calls, not time.
     limits: { callTimeout: "1m", providerTimeout: "30s", maxProviderCalls: 16 },
   });
   const env = { ...bench.environment };
   const daemon = await startDaemon({ folder: daemonFolder(), configuration, socket: "keybroker.sock", env });
-  await until("the daemon's own check", () => (daemon.stderr().includes('"event":"ready"') ? true : undefined));
+  await untilReady(daemon, "subject", 20_000);
   return daemon;
 }
