@@ -9,7 +9,7 @@ import { untilReady } from "./observed.ts";
 import type { FaultBench, FaultSubject } from "./subject.ts";
 
 /** How a key is configured, and how much is asked of it. */
-export interface Load {
+interface Load {
   readonly operations: number;
   readonly clients: number;
   /** `branchKey` and `unwrapCache` of the key. */
@@ -17,7 +17,7 @@ export interface Load {
 }
 
 /** Calls that wrapped and unwrapped. */
-export interface Calls {
+interface Calls {
   readonly wraps: number;
   readonly unwraps: number;
 }

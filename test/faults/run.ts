@@ -19,7 +19,7 @@ const recoveryMs = 20_000;
 const hourSeconds = 3_600;
 
 /** What one call under a fault came to. */
-export interface Answer {
+interface Answer {
   readonly operation: "wrap" | "unwrap";
   readonly tookMs: number;
   /** Undefined when it succeeded. */

@@ -30,7 +30,7 @@ export type Fault = (typeof faults)[number];
  * `inject`: the daemon's own clock goes an hour ahead (libfaketime; the backend's stays), and `backendHost` no longer
  * resolves (a hosts file of the daemon's own).
  */
-export const runnerFaults = ["clock an hour off", "DNS failure"] as const satisfies readonly Fault[];
+const runnerFaults = ["clock an hour off", "DNS failure"] as const satisfies readonly Fault[];
 
 /** What `inject` is asked for. */
 export type BackendFault = Exclude<Fault, (typeof runnerFaults)[number]>;

@@ -11,7 +11,7 @@ import type { FaultBench } from "../../faults/subject.ts";
 export type Benches = Readonly<Record<string, FaultBench>>;
 
 /** A key's fields that send every call to its backend. */
-export const strict = { branchKey: { maxWraps: 1 }, unwrapCache: "none" };
+const strict = { branchKey: { maxWraps: 1 }, unwrapCache: "none" };
 
 /** Starts a daemon with a key for each backend, strict ones, and waits until every provider can wrap and unwrap. */
 export async function serve(benches: Benches, env: Readonly<Record<string, string>> = {}): Promise<Daemon> {
