@@ -9,7 +9,7 @@ const moduleWords = "expected the name of an npm module";
 export const provider = z
   .looseObject(
     {
-      kind: name.describe("The kind of backend: `env`, or a kind that `module` brings."),
+      kind: name.describe("The kind of backend: one that comes with the daemon, or one that `module` brings."),
       module: z
         .string({ error: moduleWords })
         .regex(/^(@[a-z0-9][a-z0-9._-]*\/)?[a-z0-9][a-z0-9._-]*(\/[a-zA-Z0-9._/-]+)?$/, { error: moduleWords })
