@@ -3,7 +3,8 @@
 import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { basename } from "node:path";
-import type { Duplex, Readable } from "node:stream";
+import { Duplex } from "node:stream";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { ownModule } from "./own-module.ts";
 
@@ -51,7 +52,7 @@ export function startProcess(
     env: { ...inherited(), ...environment },
     stdio: ["ignore", "ignore", "pipe", "pipe"],
   });
-  const tail = tailOf(child.stderr!);
+  const tail = tailOf(child.stderr);
   const ended = new Promise<Ending>((resolve) => {
     const end = (words: string) => resolve({ words, lastLine: tail() });
     child.on("error", (error: NodeJS.ErrnoException) => end(`it could not be started (${error.code})`));
@@ -61,8 +62,15 @@ export function startProcess(
       setTimeout(end, tailWaitMs, words);
     });
   });
-  const pipe = child.stdio[pipeDescriptor] as Duplex;
-  return { pid: child.pid, pipe, leashed: leash !== null, ended, kill: () => void child.kill("SIGKILL") };
+  // Without a descriptor to spare there are no streams at all; the error comes as an event.
+  const pipe = (child.stdio as readonly unknown[] | undefined)?.[pipeDescriptor] as Duplex | undefined;
+  return {
+    pid: child.pid,
+    pipe: pipe ?? nowhere(),
+    leashed: leash !== null,
+    ended,
+    kill: () => void child.kill("SIGKILL"),
+  };
 }
 
 /** The file that the build made of the worker's modules, where it did: 5 MB less. */
@@ -76,16 +84,20 @@ function inherited(): Record<string, string> {
   return Object.fromEntries(found.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
+function nowhere(): Duplex {
+  return new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+}
+
 /** A program that asks the kernel to kill its successor when the daemon ends. BusyBox's cannot. */
 function findLeash(): string | undefined {
   return leashes.find((path) => existsSync(path) && basename(realpathSync(path)) === "setpriv");
 }
 
 /** Reads all, so that the child never waits for us, and keeps the end. Answers its last line, printable. */
-function tailOf(stream: Readable): () => string {
+function tailOf(stream: Readable | null | undefined): () => string {
   let tail = Buffer.alloc(0);
-  stream.on("error", () => undefined);
-  stream.on(
+  stream?.on("error", () => undefined);
+  stream?.on(
     "data",
     (chunk: Buffer) => (tail = Buffer.concat([tail, chunk.subarray(-maxTailBytes)]).subarray(-maxTailBytes)),
   );

@@ -17,8 +17,10 @@ export interface Tempo {
   readonly longestDelayMs: number;
   /** A child that lived so long begins anew with the first delay. */
   readonly healthyMs: number;
-  /** From the start to the opened provider. */
+  /** From the start to the opened provider; later, the child counts as blocked. */
   readonly startMs: number;
+  /** How long `opened` waits for the first start: the daemon does not start late for one provider. */
+  readonly openedMs: number;
   /** From `close` to SIGKILL. */
   readonly closeMs: number;
 }
@@ -29,6 +31,7 @@ export const tempo: Tempo = {
   longestDelayMs: 30_000,
   healthyMs: 10_000,
   startMs: 10_000,
+  openedMs: 2_000,
   closeMs: 1_500,
 };
 
@@ -59,10 +62,10 @@ export class Supervisor {
     return this.#options.kind;
   }
 
-  /** Resolves when the provider was opened, or the child ended meanwhile. Rejects when `open` failed, and closes. */
+  /** Resolves when the provider was opened, or could not yet be. Rejects when its `open` failed, and closes. */
   async opened(): Promise<void> {
     try {
-      await this.#connection;
+      await Promise.race([this.#connection, wait(this.#tempo.openedMs)]);
     } catch (error) {
       if (isBrokerError(error) && error.reason === "PROVIDER_UNAVAILABLE") return;
       await this.close();

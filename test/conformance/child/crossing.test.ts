@@ -162,7 +162,7 @@ test("an examination that nobody listens to any more ends", async () => {
 });
 
 test("no secret is where others could see it: arguments, environment, open files", () => {
-  expect(runs(setting.pid())).toBe(true);
+  expect(runs(setting.pid()!)).toBe(true);
   for (const file of ["cmdline", "environ"]) {
     const seen = readIfThere(`/proc/${setting.pid()}/${file}`).toString("latin1");
     expect(seen).not.toContain(pin);

@@ -22,7 +22,7 @@ async function begin(name: string, options?: SettingOptions) {
 describe("a call that blocks its child", () => {
   test("is rejected at its abort, and so long after it the child is killed; the next child serves the same master key", async () => {
     const { wild, honest } = await begin("block");
-    const blocked = setting.pid();
+    const blocked = setting.pid()!;
     const controller = new AbortController();
     const hung = wild.wrap(material(), binding, controller.signal);
     const waiting = honest.wrap(material(), binding, never);
@@ -60,15 +60,15 @@ describe("a call that blocks its child", () => {
 
   test("is the child's end also when the call would end by itself, but heeds no abort", async () => {
     const { wild } = await begin("never");
-    const before = setting.pid();
+    const before = setting.pid()!;
     await expect(wild.probe(AbortSignal.timeout(20))).rejects.toThrow();
     await until("the child's end", () => (runs(before) ? undefined : true));
   });
 
   test("but not when the call ends in time after its abort", async () => {
-    const { wild, honest } = await begin("late", { killAfterMs: 200 });
+    const { wild, honest } = await begin("late", { killAfterMs: 600 });
     await expect(wild.wrap(material(), binding, AbortSignal.timeout(10))).rejects.toThrow();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 700));
     await honest.probe(never);
     expect(setting.starts()).toBe(1);
   });

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { until } from "../../backends/until.ts";
 import { binding, never, openFaulty, runs } from "./setting.ts";
@@ -33,16 +34,24 @@ describe("a start", () => {
   });
 
   test("that blocks is given up after its time", async () => {
-    setting = await openFaulty({ settings: { openFault: "block" }, times: { startMs: 400, firstDelayMs: 60_000 } });
+    setting = await openFaulty({ settings: { openFault: "block" }, times: { startMs: 1_500, firstDelayMs: 60_000 } });
     const message = /it did not open the provider in time/;
     await expect(setting.key("honest")).rejects.toMatchObject({ reason: "PROVIDER_UNAVAILABLE", message });
-    await gone(setting.pid());
+    await gone(setting.pid()!);
+  });
+
+  test("that takes long holds nobody up, and can be closed", async () => {
+    setting = await openFaulty({ settings: { openFault: "block" }, times: { openedMs: 300, startMs: 60_000 } });
+    const pid = await until("the child", () => setting!.pid());
+    const call = setting.key("honest");
+    await Promise.all([expect(call).rejects.toThrow("is closed"), setting.provider.close()]);
+    await gone(pid);
   });
 
   test("under way is awaited by calls, within their time", async () => {
     setting = await openFaulty();
     const key = await setting.key("honest");
-    process.kill(setting.pid(), "SIGKILL");
+    process.kill(setting.pid()!, "SIGKILL");
     await until("the death to be seen", () =>
       key.probe(never).then(
         () => undefined,
@@ -62,12 +71,23 @@ describe("a start", () => {
   });
 });
 
+test("a daemon without a descriptor to spare goes on, and starts the child once it has some", async () => {
+  const script = join(import.meta.dirname, "descriptors-child.ts");
+  const command = 'ulimit -n 100; exec "$0" "$1" "$2"';
+  const daemon = spawn("sh", ["-c", command, process.execPath, script, folder], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const said = text(daemon.stdout);
+  expect(await once(daemon, "exit")).toEqual([0, null]);
+  expect(await said).toMatch(/^PROVIDER_UNAVAILABLE .*could not be started \(EMFILE\).*\nserved\n$/);
+});
+
 describe("a master key over a restart", () => {
   test("is asked for anew, once for all calls that wait for it", async () => {
     setting = await openFaulty();
     const key = await setting.key("honest");
     const [retired] = key.unwrapOnly!;
-    process.kill(setting.pid(), "SIGKILL");
+    process.kill(setting.pid()!, "SIGKILL");
     await setting.restarted(1);
     const calls = Array.from({ length: 10 }, () => key.wrap(Buffer.alloc(64), binding, never));
     const { wrapped } = (await Promise.all(calls))[0]!;
@@ -81,7 +101,7 @@ describe("a master key over a restart", () => {
     const key = await setting.key("honest");
     writeFileSync(idFile, "second");
     await key.probe(never);
-    process.kill(setting.pid(), "SIGKILL");
+    process.kill(setting.pid()!, "SIGKILL");
     await setting.restarted(1);
     await expect(key.probe(never)).rejects.toMatchObject({ reason: "INTERNAL", message: /names another master key/ });
     expect((await setting.key("honest")).id).toBe("second");
@@ -92,7 +112,7 @@ describe("closing", () => {
   test("ends the child and its calls, and may be done twice; calls after it fail", async () => {
     setting = await openFaulty();
     const key = await setting.key("never");
-    const pid = setting.pid();
+    const pid = setting.pid()!;
     const call = key.probe(never);
     await until("the call to be under way", () => true);
     await Promise.all([setting.provider.close(), expect(call).rejects.toThrow("is closed")]);
@@ -104,7 +124,7 @@ describe("closing", () => {
 
   test("ends a blocked child in its time", async () => {
     setting = await openFaulty({ times: { closeMs: 200 } });
-    const pid = setting.pid();
+    const pid = setting.pid()!;
     const call = (await setting.key("block")).probe(never);
     call.catch(() => undefined);
     await new Promise((resolve) => setImmediate(resolve));
@@ -126,7 +146,7 @@ describe("closing", () => {
 
 test("what a service manager or a terminal sends to the group does not end the child", async () => {
   setting = await openFaulty();
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"]) process.kill(setting.pid(), signal);
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"]) process.kill(setting.pid()!, signal);
   await (await setting.key("honest")).probe(never);
   expect(setting.starts()).toBe(1);
 });

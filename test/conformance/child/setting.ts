@@ -1,6 +1,6 @@
 // A provider in a child, for a test: the faulty module, short delays, and what can be seen of the process.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { remoteProvider } from "../../../src/provider/child/remote.ts";
@@ -24,8 +24,8 @@ export interface Setting {
   readonly provider: Provider;
   readonly notices: Notice[];
   key(name: string): Promise<MasterKey>;
-  /** The child that was opened last. */
-  pid(): number;
+  /** The child that was opened last; undefined before the first. */
+  pid(): number | undefined;
   /** How often the provider was opened. */
   starts(): number;
   /** Lines that `setVersionState` wrote. */
@@ -83,7 +83,7 @@ export async function openFaulty(options: SettingOptions = {}): Promise<Setting>
     provider,
     notices,
     key: (name) => provider.masterKey({ name }, never),
-    pid: () => Number(readFileSync(pidFile, "utf8")),
+    pid: () => Number(readIfThere(pidFile).toString()) || undefined,
     starts,
     states: () => readIfThere(`${pidFile}.states`).toString(),
     restarted: (before) => until("another start", () => (starts() > before ? starts() : undefined)),
