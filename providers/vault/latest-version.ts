@@ -36,11 +36,11 @@ export function createLatestVersion(key: TransitKey): () => Promise<number | und
 }
 
 async function soon<T>(work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, patienceMs)));
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), patienceMs);
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, late.promise]);
   } finally {
-    clearTimeout(timer!);
+    clearTimeout(timer);
   }
 }
