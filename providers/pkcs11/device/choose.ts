@@ -175,10 +175,14 @@ async function proveBinding(
   throw new NotThisWay("the token ignores associated data");
 }
 
+/** The fastest of three: a busy machine makes any token slow at times. */
 async function isSlow(at: At, way: Way, key: KeyFacts, { blob, data }: KnownAnswer): Promise<boolean> {
-  const startedAt = performance.now();
-  wipe(await way.unwrap(at, key, blob, data));
-  return performance.now() - startedAt > slowMs;
+  for (let tries = 0; tries < 3; tries++) {
+    const startedAt = performance.now();
+    wipe(await way.unwrap(at, key, blob, data));
+    if (performance.now() - startedAt <= slowMs) return false;
+  }
+  return true;
 }
 
 /** Proves a way with a key made for this moment, of the session alone. */
