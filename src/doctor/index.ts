@@ -2,6 +2,6 @@
 
 export type { Diagnosis } from "./diagnosis.ts";
 export { examineConfiguration } from "./examine-configuration.ts";
-export type { ConfigurationSource, ExaminedConfiguration } from "./examine-configuration.ts";
+export type { ConfigurationSource } from "./examine-configuration.ts";
 export { examineProvider } from "./examine-provider.ts";
 export type { Examination } from "./examine-provider.ts";

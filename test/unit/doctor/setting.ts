@@ -7,7 +7,7 @@ import type { Diagnosis, Examination } from "../../../src/doctor/index.ts";
 import type { ProviderKind } from "../../../src/provider/index.ts";
 
 /** A key's part of a configuration, one line of YAML flow. */
-export const oneKey = "backups/db: { wrapTo: [{ provider: p, id: m1 }] }";
+const oneKey = "backups/db: { wrapTo: [{ provider: p, id: m1 }] }";
 
 /** A configuration with the provider `p` of a kind. */
 export async function configured(kind: ProviderKind, keys: string = oneKey): Promise<Configuration> {
