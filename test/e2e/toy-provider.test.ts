@@ -54,8 +54,11 @@ test("its types hold against the published ones", async () => {
   expect(status, stdout.toString()).toBe(0);
 });
 
-test("a master key is made and the configuration is good", async () => {
-  expect(await shell(setUp!)).not.toContain(secret);
+test("a master key is made, the configuration is good, and so is all that doctor looks at", async () => {
+  const said = await shell(setUp!);
+  expect(said).toContain("rotation works");
+  expect(said).toMatch(/^all good$/m);
+  expect(said).not.toContain(secret);
 });
 
 /** The processes that a daemon started. */
