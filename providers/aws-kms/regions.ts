@@ -88,6 +88,8 @@ function connect(
   return new library.kms.KMSClient({
     region,
     ...(endpoint !== undefined && { endpoint }),
+    // AWS_ENDPOINT_URL and its kin would send shares where no reader of the configuration expects them.
+    ignoreConfiguredEndpointUrls: true,
     credentials,
     // The broker alone tries again, within a budget.
     maxAttempts: 1,
