@@ -9,6 +9,11 @@ export interface Expected {
   readonly reasons: readonly Reason[];
   /** Whether a call may succeed all the same: after a retry, or since the fault does not touch this backend's calls. */
   readonly maySucceed: boolean;
+  /**
+   * The first call after it may have to be tried again when the error's hint says so, as the client library does by
+   * itself: a process that ended again and again is started again after a delay.
+   */
+  readonly mayNeedHint?: boolean;
 }
 
 /** It passes, and the caller is told so. */
@@ -33,7 +38,7 @@ export const expected: Readonly<Record<Fault, Expected>> = {
   "bit flip": { reasons: lying, maySucceed: true },
   "wrong checksum": { reasons: lying, maySucceed: true },
   "missing checksum": { reasons: lying, maySucceed: true },
-  "child killed": { reasons: passing, maySucceed: true },
+  "child killed": { reasons: passing, maySucceed: true, mayNeedHint: true },
   "store deleted": { reasons: [...passing, ...taken], maySucceed: false },
   "clock an hour off": { reasons: [...passing, ...taken], maySucceed: true },
   "DNS failure": { reasons: passing, maySucceed: false },

@@ -6,6 +6,7 @@ import type { Canary } from "../backends/canary.ts";
 import { until } from "../backends/until.ts";
 import { createClient, KeybrokerError } from "../../src/client/index.ts";
 import type { Client } from "../../src/client/index.ts";
+import { expected } from "./expected.ts";
 import { startFaultDaemon } from "./fault-daemon.ts";
 import type { Able, FaultDaemon } from "./fault-daemon.ts";
 import { leaks, providerCalls, untilReady } from "./observed.ts";
@@ -55,7 +56,10 @@ interface Parts {
   /** The provider's name in the configuration that is in force. */
   provider: string;
   readonly daemon: FaultDaemon;
+  /** Tries once. */
   readonly client: Client;
+  /** Tries again when an error says when. */
+  readonly patient: Client;
   readonly canaries: Canary[];
   readonly told: string[];
 }
@@ -98,13 +102,15 @@ export async function startRun(bench: FaultBench, able: Able): Promise<FaultRun>
   const provider = "subject";
   const daemon = await startFaultDaemon(configuration(provider, bench, able), bench.environment ?? {}, able);
   const client = createClient({ address: daemon.address, maxAttempts: 1 });
+  const patient = createClient({ address: daemon.address });
   const canaries = bench.secrets.map((text, index) => ({ name: `secret ${index + 1}`, bytes: Buffer.from(text) }));
-  const parts: Parts = { bench, able, provider, daemon, client, canaries, told: [] };
+  const parts: Parts = { bench, able, provider, daemon, client, patient, canaries, told: [] };
   await untilReady(daemon, provider, recoveryMs);
   return {
     meet: (fault) => meet(parts, fault),
     async end() {
       client.close();
+      patient.close();
       const { status } = await daemon.stop();
       await bench.stop();
       rmSync(daemon.folder, { recursive: true, force: true });
@@ -124,7 +130,8 @@ async function meet(parts: Parts, fault: Fault): Promise<Outcome> {
   const hits = await injected.hits();
   await injected.clear();
   // At once: a caller does not know that the backend is well again, nor does the daemon.
-  const firstCalls = [await failure(opens(client, before)), await failure(wrapped(client, plaintexts[1]))];
+  const first = expected[fault].mayNeedHint ? parts.patient : client;
+  const firstCalls = [await failure(opens(first, before)), await failure(wrapped(first, plaintexts[1]))];
   const tookMs = await untilReady(daemon, parts.provider, recoveryMs);
   const answers = [met.unwrap, await proven(client, met.wrap)];
   told.push(...answers.flatMap(({ error }) => (error ? [textOf(error)] : [])));
