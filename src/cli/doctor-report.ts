@@ -23,7 +23,7 @@ export interface DoctorReport {
   end(): Promise<number>;
 }
 
-const checkWidth = 20;
+const checkWidth = 24;
 const indent = " ".repeat(8);
 const marks = {
   good: { word: "good", style: "green" },

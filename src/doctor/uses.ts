@@ -40,12 +40,15 @@ function both(one: Use, other: Use): Use {
   return { ...one, keys, wraps: one.wraps || other.wraps, unwraps: one.unwraps || other.unwraps };
 }
 
-/** A reference as people know it: its texts, or `its only master key` where it says nothing. */
+/** A reference as people know it: its texts by name; the name goes without saying where it is `key` alone. */
 export function referenceText(reference: unknown): string {
   const pairs = Object.entries((reference ?? {}) as Record<string, unknown>).flatMap(([name, value]) =>
     typeof value === "object" && value !== null ? Object.entries(value) : [[name, value] as const],
   );
   const told = pairs.filter(([, value]) => typeof value === "string" || typeof value === "number");
   if (told.length === 0) return "its own master key";
-  return told.length === 1 ? String(told[0]![1]) : told.map(([name, value]) => `${name} ${String(value)}`).join(", ");
+  const [first, ...others] = told;
+  return first![0] === "key" && others.length === 0
+    ? String(first![1])
+    : told.map(([name, value]) => `${name} ${String(value)}`).join(", ");
 }

@@ -70,8 +70,8 @@ describe("all is well", () => {
     expect(lines).toContain("provider local (env)");
     expect(lines).toContain("provider retired (env)");
     for (const line of lines.filter((one) => one.startsWith(" ")))
-      expect(line).toMatch(/^ {2}(good|note) {2}\S.{19} {2}\S/);
-    expect(ran.text).toMatch(/good {2}round trip {12}64 bytes wrapped by version 1/);
+      expect(line).toMatch(/^ {2}(good|note) {2}\S.{23} {2}\S/);
+    expect(ran.text).toMatch(/good {2}round trip {16}64 bytes wrapped by version 1/);
     expect(ran.text).not.toContain("\u001b");
   });
 

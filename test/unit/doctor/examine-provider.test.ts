@@ -105,7 +105,8 @@ describe("a provider that fails", () => {
   test.each(failing)("%s: what comes before is told, nothing after it is tried", async (operation, check, count) => {
     faulty.play(on(operation, faults.disabled));
     const found = await examined(faulty.kind);
-    expect(theBad(found)).toMatchObject({ check, detail: "m1: the master key is disabled", fault: "backend" });
+    const detail = expect.stringContaining("m1: the master key is disabled") as string;
+    expect(theBad(found)).toMatchObject({ check, detail, fault: "backend" });
     expect(found).toHaveLength(count);
     expect(faulty.open()).toBe(0);
   });
@@ -123,7 +124,7 @@ describe("a provider that fails", () => {
     const keys = "a: { wrapTo: [{ provider: p, id: m1 }] }, b: { wrapTo: [{ provider: p, id: m2 }] }";
     faulty.play((call, answer) => (call.masterKeyId === "m1" ? faults.down() : answer()));
     const found = await examined(faulty.kind, { keys });
-    expect(theBad(found).detail).toBe("m1: the backend is down");
+    expect(theBad(found).detail).toBe("id m1: the backend is down");
     expect(outcomes(found).at(-1)).toBe("good round trip");
   });
 
@@ -253,5 +254,5 @@ test("an optional package that was not built is named, before anything needs it"
 test("each step is announced before it is waited for", async () => {
   const steps: string[] = [];
   await examined(faulty.kind, { step: (what) => void steps.push(what) });
-  expect(steps).toEqual(["open", "master key m1", "probe of m1", "round trip by m1"]);
+  expect(steps).toEqual(["open", "master key id m1", "probe of m1", "round trip by m1"]);
 });

@@ -22,6 +22,7 @@ test("a provider that no key names has none", async () => {
 test.each([
   [{ key: "arn:aws:kms:x" }, "arn:aws:kms:x"],
   [{ key: { label: "kb", id: "0a" } }, "label kb, id 0a"],
+  [{ label: "kb" }, "label kb"],
   [{ mount: "transit", key: "kb" }, "mount transit, key kb"],
   [{}, "its own master key"],
   [undefined, "its own master key"],
