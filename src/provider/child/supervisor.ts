@@ -15,6 +15,8 @@ export interface Tempo {
   /** Between an end and the next start; doubled each time, up to `longestDelayMs`. */
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
+  /** A call waits for a start that is due within this time; of a later one it is told. */
+  readonly patienceMs: number;
   /** A child that lived so long begins anew with the first delay. */
   readonly healthyMs: number;
   /** From the start to the opened provider; later, the child counts as blocked. */
@@ -29,6 +31,7 @@ export interface Tempo {
 export const tempo: Tempo = {
   firstDelayMs: 100,
   longestDelayMs: 30_000,
+  patienceMs: 1_000,
   healthyMs: 10_000,
   startMs: 10_000,
   openedMs: 2_000,
@@ -37,6 +40,15 @@ export const tempo: Tempo = {
 
 /** SIGKILL is obeyed at once, but by a process within a driver: nobody waits longer for that one. */
 const killWaitMs = 500;
+
+/** A start that is due. */
+interface Restart {
+  readonly atMs: number;
+  readonly timer: NodeJS.Timeout;
+  /** Resolves when it has begun, or when there will be none. */
+  readonly begun: Promise<void>;
+  readonly begin: () => void;
+}
 
 /** Keeps one child. */
 export class Supervisor {
@@ -48,7 +60,7 @@ export class Supervisor {
   #live: Connection | undefined;
   #failures = 0;
   #failure: unknown;
-  #restart: { readonly atMs: number; readonly timer: NodeJS.Timeout } | undefined;
+  #restart: Restart | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ChildOptions, times: Tempo = tempo, start = startProcess) {
@@ -73,9 +85,10 @@ export class Supervisor {
     }
   }
 
-  /** The child, once it is started. Throws PROVIDER_UNAVAILABLE, with the delay, while it waits to be started again. */
+  /** The child, once it is started. Throws PROVIDER_UNAVAILABLE, with the delay, when that will not be soon. */
   async connection(signal: AbortSignal): Promise<Connection> {
     signal.throwIfAborted();
+    if (!this.#connection) await this.#soon(signal);
     if (this.#closing) throw this.#closed();
     if (!this.#connection) throw this.#unavailable();
     try {
@@ -83,6 +96,13 @@ export class Supervisor {
     } catch (error) {
       throw signal.aborted || this.#closing ? error : this.#unavailable();
     }
+  }
+
+  /** Who calls when a start is due is not sent away: its retries may be used up before. */
+  async #soon(signal: AbortSignal): Promise<void> {
+    const restart = this.#restart;
+    if (this.#closing || !restart) return;
+    if (restart.atMs - performance.now() <= this.#tempo.patienceMs) await abortable(restart.begun, signal);
   }
 
   /** Rejects calls under way and ends the child, also one that is blocked. */
@@ -93,6 +113,7 @@ export class Supervisor {
 
   async #close(): Promise<void> {
     clearTimeout(this.#restart?.timer);
+    this.#restart?.begin();
     const connection = this.#connection;
     this.#end.abort(this.#closed());
     const closed = connection?.then((live) => live.close(this.#closed(), this.#tempo.closeMs)).catch(() => undefined);
@@ -122,8 +143,12 @@ export class Supervisor {
     const { firstDelayMs, longestDelayMs } = this.#tempo;
     const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** this.#failures++);
     this.#failure = error;
-    const timer = setTimeout(() => this.#start(), delayMs);
-    this.#restart = { atMs: performance.now() + delayMs, timer };
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const start = () => {
+      this.#start();
+      begin();
+    };
+    this.#restart = { atMs: performance.now() + delayMs, timer: setTimeout(start, delayMs), begun, begin };
     const message = `${this.#words()}; it is started again in ${delayMs} ms`;
     this.#options.notify?.({ topic: "process", level: "warning", message });
   }
