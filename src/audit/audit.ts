@@ -2,11 +2,26 @@
 
 import type { Reason } from "../errors/index.ts";
 
-/** One record. Time, sequence number and process id are the log's to add. */
+/** What a record is about. */
+type AuditEvent =
+  /** About to reach a provider; about to be answered; many denials of one second, counted. */
+  | "attempt"
+  | "result"
+  | "denials"
+  /** A configuration that came into force; the daemon's start and stop. */
+  | "configuration"
+  | "start"
+  | "stop"
+  /** The log's own: its first record, a further file's first, a file that was cut back to whole records or removed. */
+  | "log-opened"
+  | "part-opened"
+  | "repaired"
+  | "part-removed";
+
+/** One record. Log id, sequence number and time are the log's to add. */
 export interface AuditRecord {
-  /** `attempt`: about to reach a provider; `result`: about to be answered; `configuration`: a reload. */
-  readonly event: "attempt" | "result" | "configuration" | "start" | "stop";
-  /** Unique in this process: pairs an attempt with its result. */
+  readonly event: AuditEvent;
+  /** Unique in this log: pairs an attempt with its result. */
   readonly call?: number;
   readonly listener?: string;
   readonly identity?: string;
@@ -16,6 +31,8 @@ export interface AuditRecord {
   readonly envelope?: string;
   /** The context pairs whose names the configuration lists under audit.contextValues. */
   readonly context?: Readonly<Record<string, string>>;
+  /** The grant that allowed it. */
+  readonly grant?: string;
   /** Absent on attempts. */
   readonly outcome?: "done" | Reason;
   /** Further facts: of configuration events digests, rules added and removed; of admin calls what they are about. */

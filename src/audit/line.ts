@@ -1,23 +1,24 @@
-// One audit record as one line of JSON: built by hand, since it is on the path of every call.
+// The body of one audit record: its line of JSON but for what the chain puts before it. Built by hand, since it is on
+// the path of every call.
 
 import type { AuditRecord } from "./audit.ts";
 
-/** What stands at the start of every line of one write: `{"time":"…","process":"…","seq":`. */
-export function lineStart(time: Date, process: string): string {
-  return `{"time":"${time.toISOString()}","process":"${process}","seq":`;
+/** What every body of one write begins with: `"time":"…",`. */
+export function bodyStart(time: Date): string {
+  return `"time":"${time.toISOString()}",`;
 }
 
 /**
- * A record's line, with its newline. The fields' order is fixed: time, process, seq, event, call, listener, identity,
- * operation, key, envelope, context, outcome, details. No value can end the line or the field it stands in.
+ * A record's body, to its closing brace. The fields' order is fixed: time, event, call, listener, identity, operation,
+ * key, envelope, context, grant, outcome, details. No value can end the line or the field it stands in.
  */
-export function lineOf(record: AuditRecord, start: string, sequence: number): string {
-  return isPlain(record) ? plainLine(record, start, sequence) : fullLine(record, start, sequence);
+export function bodyOf(record: AuditRecord, start: string): string {
+  return (isPlain(record) && plainBody(record, start)) || fullBody(record, start);
 }
 
 /** A call's result, with nothing left out and nothing to escape: nearly every line, so that it is made in one step. */
-function isPlain({ listener, identity, operation, key, envelope, context, details }: AuditRecord): boolean {
-  if (context !== undefined || details !== undefined) return false;
+function isPlain({ listener, identity, operation, key, envelope, context, grant, details }: AuditRecord): boolean {
+  if (context !== undefined || grant !== undefined || details !== undefined) return false;
   return isClean(listener) && isClean(identity) && isClean(operation) && isClean(key) && isClean(envelope);
 }
 
@@ -25,14 +26,14 @@ function isClean(text: string | undefined): boolean {
   return text !== undefined && needsNoEscape.test(text);
 }
 
-function plainLine(record: AuditRecord, start: string, sequence: number): string {
+function plainBody(record: AuditRecord, start: string): string | undefined {
   const { event, call, listener, identity, operation, key, envelope, outcome } = record;
-  if (call === undefined || outcome === undefined) return fullLine(record, start, sequence);
-  return `${start}${sequence},"event":"${event}","call":${call},"listener":"${listener}","identity":"${identity}","operation":"${operation}","key":"${key}","envelope":"${envelope}","outcome":"${outcome}"}\n`;
+  if (call === undefined || outcome === undefined) return undefined;
+  return `${start}"event":"${event}","call":${call},"listener":"${listener}","identity":"${identity}","operation":"${operation}","key":"${key}","envelope":"${envelope}","outcome":"${outcome}"}`;
 }
 
-function fullLine(record: AuditRecord, start: string, sequence: number): string {
-  let line = `${start}${sequence},"event":"${record.event}"`;
+function fullBody(record: AuditRecord, start: string): string {
+  let line = `${start}"event":"${record.event}"`;
   if (record.call !== undefined) line += `,"call":${record.call}`;
   if (record.listener !== undefined) line += `,"listener":${quoted(record.listener)}`;
   if (record.identity !== undefined) line += `,"identity":${quoted(record.identity)}`;
@@ -40,9 +41,10 @@ function fullLine(record: AuditRecord, start: string, sequence: number): string 
   if (record.key !== undefined) line += `,"key":${quoted(record.key)}`;
   if (record.envelope !== undefined) line += `,"envelope":${quoted(record.envelope)}`;
   if (record.context !== undefined) line += `,"context":${json(record.context)}`;
+  if (record.grant !== undefined) line += `,"grant":${quoted(record.grant)}`;
   if (record.outcome !== undefined) line += `,"outcome":"${record.outcome}"`;
   if (record.details !== undefined) line += `,"details":${json(record.details)}`;
-  return `${line}}\n`;
+  return `${line}}`;
 }
 
 const needsNoEscape = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;

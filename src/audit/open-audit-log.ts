@@ -1,147 +1,192 @@
-// The audit log: records of one turn of the event loop, and of the time a write takes, share the next write.
+// Opens an audit log: a new one for each process, which names those before it in the folder.
 
 import { randomBytes } from "node:crypto";
-import type { AuditLog, AuditRecord } from "./audit.ts";
-import { auditWriter, unavailable, type AuditWriter } from "./audit-writer.ts";
-import { openAuditFile, type OpenAuditFile } from "./file.ts";
-import { lineOf, lineStart } from "./line.ts";
+import { mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { BrokerError } from "../errors/index.ts";
+import type { AuditLog } from "./audit.ts";
+import { checkpointSigner } from "./checkpoint-key.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { codeOf, GroupCommit } from "./group-commit.ts";
+import { LogWriter } from "./log-writer.ts";
+import { checkpointsPath, logName } from "./names.ts";
+import { encodeVerifier, verifierOf } from "./note.ts";
+import { otherLogs } from "./other-logs.ts";
+import { openPart, refuseOthers, type OpenPart } from "./part.ts";
+import { Reserve } from "./reserve.ts";
+import { compress, removeOlder } from "./retention.ts";
 
 /** What happened to the log as a whole: for the daemon's own log and metrics. */
 export interface AuditNotice {
   /**
-   * `reopened`: the file had been removed, replaced or moved away, and a new one was opened. `unavailable`: records
-   * cannot be written. `recovered`: they can again.
+   * `reopened`: the file had been removed or replaced, and a new one was opened. `unavailable`: records cannot be
+   * written. `recovered`: they can again. `checkpoint`: the head was signed. `upkeep-failed`: a part could not be
+   * compressed or removed, or a checkpoint not be kept.
    */
-  readonly event: "reopened" | "unavailable" | "recovered";
+  readonly event: "reopened" | "unavailable" | "recovered" | "checkpoint" | "upkeep-failed";
   readonly folder: string;
-  /** With `unavailable`: the system's code, or `timeout`. */
+  /** With `unavailable` and `upkeep-failed`: the system's code, or `timeout`. */
   readonly code?: string;
+  /** With `checkpoint`: the signed note. */
+  readonly note?: string;
 }
 
-/** What an audit log is made of. */
+/** What an audit log is made of; everything but the folder has a default. */
 export interface AuditLogOptions {
   readonly folder: string;
-  /** Milliseconds since 1970; Date.now unless given. */
+  readonly realm?: string;
+  /** `fsync`: a record is on the disk before its call is answered; `write`: in the system's hands. The default is write. */
+  readonly durability?: "write" | "fsync";
+  /** Bytes after which a part is ended and compressed; 1 GiB. */
+  readonly rotateBytes?: number;
+  /** How long parts are kept after their last record, in milliseconds; for ever. */
+  readonly keepMs?: number;
+  /** Bytes kept on the disk for granted calls; none. */
+  readonly reserveBytes?: number;
+  /** The PEM file of the key that signs checkpoints; `checkpoint-key.pem` in the folder. */
+  readonly signingKey?: string;
+  readonly checkpointEveryMs?: number;
+  /** Denials of one identity that are recorded one by one in a second; 100. */
+  readonly denialsPerSecond?: number;
+  /** The daemon's version, for the first record. */
+  readonly version?: string;
+  /** Milliseconds since 1970; Date.now. */
   readonly clock?: () => number;
-  /** How long a write may take before its records count as unwritten; 2 s unless given. */
+  /** How long a write may take before its records count as unwritten; 2 s. */
   readonly writeTimeoutMs?: number;
-  /** Records that may wait for the next write; more are refused. 65,536 unless given. */
+  /** Records that may wait for the next write; more are refused. 65,536. */
   readonly maxPending?: number;
   readonly notice?: (notice: AuditNotice) => void;
-  /** How the file is opened: for tests. */
-  readonly openFile?: OpenAuditFile;
+  /** How parts are made: for tests. */
+  readonly openPart?: OpenPart;
 }
 
-/** An audit log over a file. */
+/** An audit log over files. */
 export interface FileAuditLog extends AuditLog {
-  /** Random per start, 16 hex digits: with a record's seq, its name. */
-  readonly process: string;
-  /**
-   * Looks at once whether the file was moved away, as log rotation does before SIGHUP, and opens a new one then.
-   * Rejects as append does.
-   */
+  /** Random per start, 32 hex digits: with a record's seq, its name. */
+  readonly log: string;
+  /** Looks at once whether the file was removed or replaced, and goes on in a new one then. Rejects as append does. */
   reopen(): Promise<void>;
 }
 
+const defaults = {
+  realm: "default",
+  durability: "write",
+  rotateBytes: 1_073_741_824,
+  keepMs: Infinity,
+  reserveBytes: 0,
+  checkpointEveryMs: 10_000,
+  denialsPerSecond: 100,
+  version: "unknown",
+  clock: Date.now,
+  writeTimeoutMs: 2_000,
+  maxPending: 65_536,
+  notice: () => {},
+  openPart,
+} satisfies Partial<AuditLogOptions>;
+
+const retentionEveryMs = 3_600_000;
+
 /**
- * Opens the log in a folder, which is made if it is missing. An unfinished last line is ended before the first record.
- * Sequence numbers start at 0 with each process, whose random id stands beside them; a number missing between two
- * others is a record that could not be written, whose call was failed. A record whose write timed out may yet come to
- * stand in the file: its call was failed all the same. Throws AUDIT_UNAVAILABLE when the folder or file cannot be used.
+ * Opens a log in a folder, which is made if it is missing, and writes its first record. A record whose write timed out
+ * may yet come to stand in the file: its call was failed all the same. Throws AUDIT_UNAVAILABLE when the folder, a file
+ * or the key cannot be used.
  */
-export async function openAuditLog(options: AuditLogOptions): Promise<FileAuditLog> {
-  const { folder, openFile = openAuditFile, clock = Date.now, notice = () => {} } = options;
-  const { writeTimeoutMs = 2_000, maxPending = 65_536 } = options;
-  const writer = await auditWriter(folder, openFile, clock, notice);
-  return new GroupCommit(writer, { folder, clock, notice, writeTimeoutMs, maxPending });
+export async function openAuditLog(given: AuditLogOptions): Promise<FileAuditLog> {
+  const options = { ...defaults, signingKey: join(given.folder, "checkpoint-key.pem"), ...defined(given) };
+  const { folder, clock, notice, realm, version } = options;
+  prepareFolder(folder);
+  const log = randomBytes(16).toString("hex");
+  const name = logName(new Date(clock()), log);
+  const signer = checkpointSigner(options.signingKey);
+  const heads = attempt(() => otherLogs(folder)).map(({ log, size, last, torn }) => `${log} ${size} ${last} ${torn}`);
+  const publicKey = encodeVerifier(verifierOf(signer));
+  const upkeep = upkeepOf(options);
+  const writer = new LogWriter({
+    folder,
+    name,
+    openPart: options.openPart,
+    clock,
+    rotateBytes: options.rotateBytes,
+    sync: options.durability === "fsync",
+    opening: () => ({ realm, version, process: process.pid, publicKey, heads }),
+    reopened: () => notice({ event: "reopened", folder }),
+    ended: (path) => upkeep(() => compress(path)),
+  });
+  const checkpointer = new Checkpointer({
+    chain: writer.chain,
+    realm,
+    signer,
+    path: checkpointsPath(folder, name),
+    clock,
+    everyMs: options.checkpointEveryMs,
+    made: (note) => notice({ event: "checkpoint", folder, note }),
+    failed: (error) => notice({ event: "upkeep-failed", folder, code: codeOf(error) }),
+  });
+  const reserve = new Reserve(folder, options.reserveBytes);
+  await writer.write([]).catch((error: unknown) => Promise.reject(cannotOpen(error)));
+  // Beside the start: it need not wait until so much is written.
+  if (options.reserveBytes > 0) upkeep(async () => void (await reserve.fill()));
+  const commit = new GroupCommit({
+    ...{ writer, checkpointer, reserve, clock },
+    ...{ writeTimeoutMs: options.writeTimeoutMs, maxPending: options.maxPending },
+    denialsPerSecond: options.denialsPerSecond,
+    unavailable: (code) => notice({ event: "unavailable", folder, code }),
+    recovered: () => notice({ event: "recovered", folder }),
+  });
+  const remove = () => upkeep(() => removeOld(commit, folder, clock() - options.keepMs, writer.path));
+  if (options.keepMs !== Infinity) remove();
+  const timer = setInterval(remove, retentionEveryMs).unref();
+  return {
+    log,
+    append: (record) => commit.append(record),
+    reopen: () => commit.reopen(),
+    async close() {
+      clearInterval(timer);
+      await commit.close();
+    },
+  };
 }
 
-/** Records that share a write, and so a promise. */
-interface Batch {
-  text: string;
-  count: number;
-  readonly start: string;
-  readonly done: PromiseWithResolvers<void>;
+async function removeOld(log: AuditLog, folder: string, beforeMs: number, current: string): Promise<void> {
+  for (const { log: id, part } of await removeOlder(folder, beforeMs, current)) {
+    await log.append({ event: "part-removed", details: { log: id, part } });
+  }
 }
 
-type Settings = Required<Omit<AuditLogOptions, "openFile">>;
+/** Upkeep runs beside the calls, one piece after the other; its failure is told, and costs no call. */
+function upkeepOf({ folder, notice }: Required<Pick<AuditLogOptions, "folder" | "notice">>) {
+  let last: Promise<void> = Promise.resolve();
+  return (work: () => Promise<void>): void => {
+    last = last.then(work).catch((error: unknown) => {
+      notice({ event: "upkeep-failed", folder, code: codeOf(error) });
+    });
+  };
+}
 
-class GroupCommit implements FileAuditLog {
-  readonly process = randomBytes(8).toString("hex");
-  readonly #writer: AuditWriter;
-  readonly #settings: Settings;
-  readonly #watch: NodeJS.Timeout;
-  #sequence = 0;
-  #closed = false;
-  #collecting: Batch | undefined;
-  #writing: Batch | undefined;
-  /** A write has not come back in time: until it does, its fate and the file's state are unknown. */
-  #stuck = false;
+function prepareFolder(folder: string): void {
+  attempt(() => {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    refuseOthers(statSync(folder), `the folder ${folder}`);
+  });
+}
 
-  constructor(writer: AuditWriter, settings: Settings) {
-    this.#writer = writer;
-    this.#settings = settings;
-    // One timer, set anew by every write: a timer of its own would cost each write more.
-    this.#watch = setTimeout(() => this.#giveUp(), settings.writeTimeoutMs).unref();
+function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw cannotOpen(error);
   }
+}
 
-  append(record: AuditRecord): Promise<void> {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) return Promise.reject(unavailable(refusal));
-    const batch = (this.#collecting ??= this.#begin());
-    batch.text += lineOf(record, batch.start, this.#sequence++);
-    batch.count += 1;
-    return batch.done.promise;
-  }
+function cannotOpen(error: unknown): BrokerError {
+  const what = error instanceof Error ? error.message : "unknown error";
+  return new BrokerError("AUDIT_UNAVAILABLE", `the audit log cannot be opened: ${what}`, { cause: error });
+}
 
-  async reopen(): Promise<void> {
-    this.#writer.lookAgain();
-    const refusal = this.#refusal();
-    if (refusal !== undefined) throw unavailable(refusal);
-    // An empty batch looks at the file too.
-    await (this.#collecting ??= this.#begin()).done.promise;
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.allSettled([this.#collecting?.done.promise, this.#writing?.done.promise]);
-    clearTimeout(this.#watch);
-    await this.#writer.close();
-  }
-
-  #refusal(): string | undefined {
-    if (this.#closed) return "closed";
-    if (this.#stuck) return "timeout";
-    const waiting = this.#collecting?.count ?? 0;
-    return waiting >= this.#settings.maxPending ? "too many records wait" : undefined;
-  }
-
-  #begin(): Batch {
-    const done = Promise.withResolvers<void>();
-    // Every caller has this promise; that none of them waits for it must not end the process.
-    done.promise.catch(() => {});
-    if (this.#writing === undefined) setImmediate(() => void this.#flush());
-    return { text: "", count: 0, start: lineStart(new Date(this.#settings.clock()), this.process), done };
-  }
-
-  async #flush(): Promise<void> {
-    while (this.#collecting !== undefined && this.#writing === undefined) {
-      const batch = this.#collecting;
-      this.#writing = batch;
-      this.#collecting = undefined;
-      this.#watch.refresh();
-      await this.#writer.write(batch.text).then(batch.done.resolve, batch.done.reject);
-      if (this.#stuck) this.#settings.notice({ event: "recovered", folder: this.#settings.folder });
-      this.#stuck = false;
-      this.#writing = undefined;
-    }
-  }
-
-  #giveUp(): void {
-    if (this.#writing === undefined) return;
-    this.#stuck = true;
-    this.#settings.notice({ event: "unavailable", folder: this.#settings.folder, code: "timeout" });
-    for (const batch of [this.#writing, this.#collecting]) batch?.done.reject(unavailable("timeout"));
-    this.#collecting = undefined;
-  }
+/** Options that are there but undefined leave the default as it is. */
+function defined(options: AuditLogOptions): AuditLogOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as AuditLogOptions;
 }

@@ -24,6 +24,7 @@ const commandFiles: Readonly<Record<string, () => Promise<CommandFile>>> = {
   config: () => import("./commands/config.ts"),
   doctor: () => import("./commands/doctor.ts"),
   pkcs11: () => import("./commands/pkcs11.ts"),
+  audit: () => import("./commands/audit.ts"),
   status: () => import("./commands/status.ts"),
   completion: () => import("./commands/completion.ts"),
   "generate-master-key": () => import("./commands/generate-master-key.ts"),

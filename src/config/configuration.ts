@@ -113,6 +113,18 @@ export interface RuleConfiguration {
 /** The audit log. */
 interface AuditConfiguration {
   readonly folder: string;
+  /** `fsync`: a record is on the disk before its call is answered. */
+  readonly durability: "write" | "fsync";
+  /** A PEM file; undefined for one in the folder. */
+  readonly signingKey: string | undefined;
+  readonly checkpointEveryMs: number;
+  /** A file of this size is ended. */
+  readonly rotateBytes: number;
+  /** How long files are kept; Infinity for ever. */
+  readonly keepMs: number;
+  /** Room on the disk for the records of granted calls. */
+  readonly reserveBytes: number;
+  readonly denialsPerSecond: number;
   /** Names of context pairs whose values are recorded. */
   readonly contextValues: readonly string[];
 }

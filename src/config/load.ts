@@ -105,6 +105,13 @@ function finish(
     audit: {
       folder: resolve(origin.folder, shell.audit.folder ?? "audit"),
       contextValues: shell.audit.contextValues,
+      durability: shell.audit.durability,
+      signingKey: shell.audit.signingKey && resolve(origin.folder, shell.audit.signingKey),
+      checkpointEveryMs: shell.audit.checkpointEvery,
+      rotateBytes: shell.audit.rotateAt,
+      keepMs: shell.audit.keep ?? Infinity,
+      reserveBytes: shell.audit.reserve,
+      denialsPerSecond: shell.audit.denialsPerSecond,
     },
     metrics: shell.metrics?.listen,
     log: shell.log,

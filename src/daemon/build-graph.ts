@@ -1,6 +1,7 @@
 // Builds what a configuration makes, with what the last one may hand on.
 
 import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { openAuditLog } from "../audit/index.ts";
 import type { AuditLogOptions, FileAuditLog } from "../audit/index.ts";
 import { createBroker } from "../broker/index.ts";
@@ -18,11 +19,12 @@ export interface DaemonGraph extends Graph {
 /** What graphs are built with. */
 export interface GraphParts {
   readonly observer: BrokerObserver;
+  readonly version: string;
   readonly auditNotice: NonNullable<AuditLogOptions["notice"]>;
 }
 
 /**
- * Opens the audit log (kept while its folder is the same), the providers and the rest. When a part cannot be made, those
+ * Opens the audit log (kept while its configuration is the same), the providers and the rest. When a part cannot be made, those
  * made before it are closed again, and its error is thrown.
  */
 export async function buildGraph(
@@ -32,9 +34,8 @@ export async function buildGraph(
 ): Promise<DaemonGraph> {
   const identities = createIdentities(configuration);
   const policy = createPolicy(configuration.policy);
-  const { folder } = configuration.audit;
-  const kept = previous?.configuration.audit.folder === folder ? previous.audit : undefined;
-  const audit = kept ?? (await openAuditLog({ folder, notice: parts.auditNotice }));
+  const kept = isSameAudit(configuration, previous?.configuration) ? previous!.audit : undefined;
+  const audit = kept ?? (await openAuditLog(auditOptions(configuration, parts)));
   try {
     const broker = await createBroker({ configuration, previous: previous?.broker, observer: parts.observer });
     return { configuration, identities, policy, broker, audit };
@@ -42,6 +43,15 @@ export async function buildGraph(
     if (kept === undefined) await audit.close();
     throw error;
   }
+}
+
+function auditOptions({ audit, realm }: Configuration, { auditNotice, version }: GraphParts): AuditLogOptions {
+  const { signingKey, ...options } = audit;
+  return { ...options, ...(signingKey && { signingKey }), realm, version, notice: auditNotice };
+}
+
+function isSameAudit(one: Configuration, other: Configuration | undefined): boolean {
+  return isDeepStrictEqual([one.audit, one.realm], [other?.audit, other?.realm]);
 }
 
 /** Closes a graph but for what `keep` shares with it: calls under way on it end first. */

@@ -85,6 +85,7 @@ class RunningDaemon implements Daemon {
     this.tryIt = embedded === undefined ? [] : tryItLines(embedded.socket, embeddedKey);
     this.#parts = {
       observer: brokerObserver(this.#log, this.#telemetry),
+      version: this.#version,
       auditNotice: auditNotice(this.#log),
     };
   }

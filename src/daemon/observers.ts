@@ -53,7 +53,8 @@ export function listenerEvents(log: Log, telemetry: Telemetry): ListenerEvents {
 /** Hears the audit log. */
 export function auditNotice(log: Log): GraphParts["auditNotice"] {
   return ({ event, folder, code }) => {
-    if (event !== "unavailable") return log.warn(`audit-${event}`, { file: folder });
+    if (event === "checkpoint") return;
+    if (event !== "unavailable") return log.warn(`audit-${event}`, { file: folder, outcome: code });
     const message = "records cannot be written: calls fail until they can";
     log.error("audit-unavailable", { file: folder, outcome: code, message });
   };

@@ -113,7 +113,7 @@ test("not in the audit or any other file of the daemon", () => {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile() && !own.has(entry.name));
   const places = files.map((entry): [string, Buffer] => [entry.name, readFileSync(join(entry.parentPath, entry.name))]);
-  const audit = places.find(([name]) => name.includes("audit"));
+  const audit = places.find(([name]) => name.endsWith(".jsonl"));
   expect(audit?.[1].toString()).toMatch(/unwrap/);
   expect(find(places)).toEqual([]);
 });

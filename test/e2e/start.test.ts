@@ -124,7 +124,12 @@ audit: { folder: "\${THE_FOLDER}" }
     const env = { THE_KEY: masterKey, THE_FOLDER: join(folder, "by-variable"), UNTOUCHED: "stays" };
     const { pid, address } = await start({ configuration, socket: "kb.sock", env });
     await client(address).wrap({ key: "db", plaintext });
-    expect(readdirSync(join(folder, "by-variable"))).toEqual(["audit.jsonl"]);
+    expect(readdirSync(join(folder, "by-variable"))).toEqual([
+      expect.stringMatching(/^\d{8}T\d{6}Z-[0-9a-f]{32}\.000001\.jsonl$/),
+      "checkpoint-key.pem",
+      "checkpoint-key.pem.pub",
+      "reserve",
+    ]);
     expect(proc(pid, "environ")).not.toContain("THE_KEY");
     expect(proc(pid, "environ")).toContain("UNTOUCHED=stays");
   });

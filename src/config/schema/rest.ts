@@ -10,8 +10,31 @@ export const audit = z
     folder: path("a folder")
       .optional()
       .describe(
-        "Where audit.jsonl is written, a folder of the daemon's own. Left out: `audit` beside the configuration file.",
+        "Where the logs are written, a folder of the daemon's own. Left out: `audit` beside the configuration file.",
       ),
+    durability: oneOf(["write", "fsync"])
+      .prefault("write")
+      .describe(
+        "When a record counts as written: `write` once the system has it, which a crash of the daemon survives; `fsync` once it is on the disk, which a crash of the machine survives too.",
+      ),
+    signingKey: path("a PEM file")
+      .optional()
+      .describe(
+        "The Ed25519 key that signs checkpoints, PKCS#8 PEM, mode 0600; made where it is missing, with its public key beside it (`.pub`). Left out: `checkpoint-key.pem` in the folder.",
+      ),
+    checkpointEvery: duration("1s", "1h")
+      .prefault("10s")
+      .describe("The longest that a record is without a signed checkpoint over it."),
+    rotateAt: size("1MiB", "64GiB").prefault("1GiB").describe("A file of this size is ended and compressed."),
+    keep: duration("1d", "36500d")
+      .optional()
+      .describe("How long files are kept after their last record; their removal is recorded. Left out: for ever."),
+    reserve: size("0B", "64GiB")
+      .prefault("16MiB")
+      .describe("Room kept on the disk, so that granted restores can be recorded when it is full."),
+    denialsPerSecond: wholeNumber(1, 100_000)
+      .prefault(100)
+      .describe("Denials of one identity that are recorded one by one; those beyond are one counted record a second."),
     contextValues: contextNames
       .prefault([])
       .describe("Context pairs whose values are recorded, by name. Other values are not: they may be personal."),

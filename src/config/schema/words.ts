@@ -52,10 +52,10 @@ export function duration(shortest: string, longest: string) {
     .meta({ title: `duration, ${shortest} to ${longest}`, pattern: "^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$" });
 }
 
-const bytesPer = { B: 1, KiB: 1_024, MiB: 1_048_576 };
+const bytesPer = { B: 1, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 };
 
 function bytes(size: string): number {
-  const [, count, unit] = /^([1-9][0-9]{0,8})(B|KiB|MiB)$/.exec(size) ?? [];
+  const [, count, unit] = /^(0|[1-9][0-9]{0,8})(B|KiB|MiB|GiB)$/.exec(size) ?? [];
   return Number(count) * bytesPer[unit as keyof typeof bytesPer];
 }
 
@@ -67,7 +67,7 @@ export function size(smallest: string, largest: string) {
     .string({ error })
     .refine(fits, { error })
     .transform(bytes)
-    .meta({ title: `size, ${smallest} to ${largest}`, pattern: "^[1-9][0-9]{0,8}(B|KiB|MiB)$" });
+    .meta({ title: `size, ${smallest} to ${largest}`, pattern: "^(0|[1-9][0-9]{0,8})(B|KiB|MiB|GiB)$" });
 }
 
 /** A whole number within bounds, both included. */

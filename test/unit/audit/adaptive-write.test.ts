@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { adaptiveWrite } from "../../../src/audit/file.ts";
+import { adaptiveWrite } from "../../../src/audit/part.ts";
 
 test("writes are at once until the disk is behind, then threaded until it has caught up", async () => {
   let nowMs = 0;

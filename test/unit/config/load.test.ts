@@ -56,7 +56,17 @@ describe("a minimal configuration", () => {
       ]),
       identities: new Map(),
       policy: [{ who: ["backup"], may: ["wrap", "unwrap"], keys: ["backups/db"] }],
-      audit: { folder: `${process.cwd()}/audit`, contextValues: [] },
+      audit: {
+        folder: `${process.cwd()}/audit`,
+        contextValues: [],
+        durability: "write",
+        signingKey: undefined,
+        checkpointEveryMs: 10_000,
+        rotateBytes: 1_073_741_824,
+        keepMs: Infinity,
+        reserveBytes: 16_777_216,
+        denialsPerSecond: 100,
+      },
       metrics: undefined,
       log: { level: "info" },
       limits: {

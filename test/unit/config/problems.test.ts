@@ -88,8 +88,7 @@ describe("fields", () => {
       "keys.backups/db.onStoreLoss",
       textOf({ keys: "{ backups/db: { wrapTo: [{ provider: local }], onStoreLoss: allow } }" }),
     ],
-    ["audit.durability", textOf({ extra: "audit: { durability: fsync }\n" })],
-    ["audit.rotateAt", textOf({ extra: "audit: { rotateAt: 1GiB }\n" })],
+    ["audit.sealed", textOf({ extra: "audit: { sealed: true }\n" })],
   ])("of other versions are unknown: %s", async (path, text) => {
     expect((await errorOf(text)).problems).toMatchObject([{ path, message: "unknown field" }]);
   });

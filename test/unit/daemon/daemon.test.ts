@@ -8,6 +8,7 @@ import { createClient } from "../../../src/client/index.ts";
 import type { Client } from "../../../src/client/index.ts";
 import { createLog } from "../../../src/telemetry/index.ts";
 import { testFolder, until } from "../server/setting.ts";
+import { parts } from "../audit/verified.ts";
 
 let place: ReturnType<typeof testFolder>;
 let daemon: Daemon | undefined;
@@ -41,9 +42,8 @@ function client(socket: string): Client {
 
 const events = () => lines.map((line) => (JSON.parse(line) as { event: string }).event);
 const audit = (folder = join(state(), "audit")) =>
-  readFileSync(join(folder, "audit.jsonl"), "utf8")
-    .trim()
-    .split("\n")
+  parts(folder)
+    .flatMap((part) => readFileSync(part, "utf8").trim().split("\n"))
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 function configuration(more: object = {}, socket = "kb.sock", changes: object = {}): object {
@@ -81,7 +81,7 @@ describe("the embedded default", () => {
     await daemon!.drain();
     expect(readdirSync(state()).sort()).toEqual(["audit", "master-key"]);
     // The branch key was made, and audited by nobody, in the self-check.
-    expect(audit().map(({ event }) => event)).toEqual(["start", "result", "result", "stop"]);
+    expect(audit().map(({ event }) => event)).toEqual(["log-opened", "start", "result", "result", "stop"]);
   });
 
   test("opens, after a restart, what it sealed before", async () => {
@@ -176,7 +176,7 @@ describe("a reload", () => {
     await expect(fetch(`http://${before}/livez`)).rejects.toThrow();
     await client(file("new.sock")).wrap({ key: "db", plaintext });
     expect(existsSync(file("kb.sock"))).toBe(false);
-    const [first, ...rest] = audit(file("audit2")).map(({ event }) => event);
+    const [, first, ...rest] = audit(file("audit2")).map(({ event }) => event);
     expect(first).toBe("configuration");
     expect(rest).toContain("result");
   });

@@ -1,6 +1,6 @@
-// An audit file in memory that waits, fails and takes bytes as a test says.
+// A part of an audit log in memory that waits, fails and takes bytes as a test says.
 
-import type { OpenAuditFile } from "../../../src/audit/file.ts";
+import type { OpenPart } from "../../../src/audit/part.ts";
 
 interface Options {
   /** Writes go through at once; else each waits for `release`. */
@@ -8,10 +8,12 @@ interface Options {
   readonly bytesPerWrite?: number;
 }
 
-export function fakeFile({ automatic = false, bytesPerWrite = Infinity }: Options = {}) {
+export function fakePart({ automatic = false, bytesPerWrite = Infinity }: Options = {}) {
   const writes: string[] = [];
   let content = "";
   let begun = 0;
+  let syncs = 0;
+  const syncFailures: string[] = [];
   let failure: { code: string; after: number } | undefined;
   let isAutomatic = automatic;
   let waiting: (() => void) | undefined;
@@ -32,14 +34,30 @@ export function fakeFile({ automatic = false, bytesPerWrite = Infinity }: Option
     return taken;
   };
 
-  const open: OpenAuditFile = () =>
+  const first = (bytes: Buffer, offset: number, length: number) => {
+    content = bytes.toString("utf8", offset, offset + length);
+    return length;
+  };
+
+  const open: OpenPart = () =>
     Promise.resolve({
-      torn: false,
-      async write(bytes, offset, length) {
+      async write(bytes: Buffer, offset: number, length: number) {
+        // The log's first record is no part of what tests are about.
+        if (content === "" && begun === 0) return first(bytes, offset, length);
         begun += 1;
         for (const { count, resolve } of watchers) if (begun >= count) resolve();
         if (!isAutomatic) await new Promise<void>((resolve) => (waiting = resolve));
         return take(bytes, offset, length);
+      },
+      truncate(size: number) {
+        content = content.slice(0, size);
+        return Promise.resolve();
+      },
+      sync() {
+        syncs += 1;
+        if (syncFailures.length > 0)
+          return Promise.reject(Object.assign(new Error("sync"), { code: syncFailures.pop() }));
+        return Promise.resolve();
       },
       isCurrent: () => Promise.resolve(true),
       close: () => Promise.resolve(),
@@ -49,6 +67,9 @@ export function fakeFile({ automatic = false, bytesPerWrite = Infinity }: Option
     open,
     writes,
     content: () => content,
+    syncs: () => syncs,
+    /** The next sync fails. */
+    failSync: (code: string) => void syncFailures.push(code),
     /** Resolves when this many writes have begun. */
     writing: (count: number) =>
       new Promise<void>((resolve) => (begun >= count ? resolve() : watchers.push({ count, resolve }))),

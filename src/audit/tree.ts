@@ -1,0 +1,67 @@
+// The Merkle tree over a log's records (RFC 9162, section 2.1), of which only the frontier is kept.
+
+import { hash } from "node:crypto";
+
+/** A leaf's hash: SHA-256 of a zero byte and the record's line, without its newline; 43 characters of base64url. */
+export function leafHash(line: string): string {
+  return hash("sha256", `\0${line}`, "base64url");
+}
+
+/** What a tree of some size is known by: the hashes of its complete subtrees, the largest first. */
+export interface Frontier {
+  readonly size: number;
+  /** 32 bytes each; as many as `size` has one bits. */
+  readonly hashes: readonly Uint8Array[];
+}
+
+/** A tree that grows by leaves. Keeps at most 53 hashes, whatever its size. */
+export class Tree {
+  #size: number;
+  readonly #hashes: Uint8Array[];
+
+  /** Goes on from a frontier; from an empty tree without one. Throws RangeError when the two do not fit. */
+  constructor({ size, hashes }: Frontier = { size: 0, hashes: [] }) {
+    const fits = Number.isSafeInteger(size) && size >= 0 && hashes.length === subtrees(size);
+    if (!fits || hashes.some(({ length }) => length !== 32)) throw new RangeError("this is no frontier of that size");
+    this.#size = size;
+    this.#hashes = [...hashes];
+  }
+
+  /** Adds leaves by their hashes in base64url. */
+  append(leaves: readonly string[]): void {
+    for (const leaf of leaves) this.#add(Buffer.from(leaf, "base64url"));
+  }
+
+  /** The tree as it is. */
+  frontier(): Frontier {
+    return { size: this.#size, hashes: [...this.#hashes] };
+  }
+
+  /** The root's hash, 32 bytes; that of an empty tree is SHA-256 of nothing. */
+  root(): Uint8Array {
+    if (this.#size === 0) return hash("sha256", "", "buffer");
+    return this.#hashes.reduceRight((right, left) => node(left, right));
+  }
+
+  #add(leaf: Uint8Array): void {
+    let joined = leaf;
+    for (let size = this.#size; size % 2 === 1; size = (size - 1) / 2) joined = node(this.#hashes.pop()!, joined);
+    this.#hashes.push(joined);
+    this.#size += 1;
+  }
+}
+
+const nodeBytes = Buffer.alloc(65, 1);
+
+function node(left: Uint8Array, right: Uint8Array): Uint8Array {
+  nodeBytes.set(left, 1);
+  nodeBytes.set(right, 33);
+  return hash("sha256", nodeBytes, "buffer");
+}
+
+/** How many complete subtrees a tree has: the one bits of its size. */
+function subtrees(size: number): number {
+  let count = 0;
+  for (let rest = size; rest > 0; rest = Math.floor(rest / 2)) count += rest % 2;
+  return count;
+}
