@@ -142,7 +142,7 @@ interface SdkError extends Error {
 }
 
 /** The error's name in AWS's words, also of one that the SDK has no class for. */
-export function nameOf(error: unknown): string {
+function nameOf(error: unknown): string {
   const name = error instanceof Error ? error.name : "";
   return name.replace(/^.*#/, "").replace(/:.*$/, "");
 }

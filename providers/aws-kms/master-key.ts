@@ -26,12 +26,14 @@ export function createMasterKey(arn: KeyArn, context: Context): MasterKey {
   const { library, regions } = context;
   const key = createKmsKey(arn, context);
   const seen: Seen = {};
+  let hasLooked = false;
   const unwrapping = isMultiRegion(arn.keyId) ? regions : ([regions[0]] as const);
 
   async function wrap(material: Uint8Array, { pairs }: Binding, signal: AbortSignal): Promise<Wrapped> {
     signal.throwIfAborted();
     // Only the version comes of it, which is informational: a look that fails is none of the wrap's business.
-    if (key.protection() === undefined) await key.look(signal).catch(() => signal.throwIfAborted());
+    if (!hasLooked) await key.look(signal).catch(() => signal.throwIfAborted());
+    hasLooked = true;
     const target = { library, region: regions[0], key: key.id, pairs };
     const wrapped = await key.judged(signal, encrypt(target, material, signal));
     seen.Encrypt = pairs;
@@ -47,7 +49,9 @@ export function createMasterKey(arn: KeyArn, context: Context): MasterKey {
     );
     const { material, version } = await key.judged(signal, call).catch((error: unknown) => blame(error, pairs, signal));
     seen.Decrypt = pairs;
-    const rewrapDue = await key.materials.isOutdated(version, () => key.look(signal));
+    // While the first region hangs and another one decrypted, the look would wait for as long as the call may take.
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(context.fallbackAfterMs)]);
+    const rewrapDue = await key.materials.isOutdated(version, () => key.look(patience));
     return { material, version: version ?? "", rewrapDue };
   }
 

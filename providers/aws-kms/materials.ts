@@ -8,32 +8,46 @@ export interface Materials {
   saw(current: string | undefined): void;
   /**
    * Whether what this material encrypted should be encrypted anew. Looks, once, when the material is unknown: it may be
-   * older or newer than the last look. A look that fails is no reason to refuse what was decrypted: not due, then.
+   * older or newer than the last look. A look that fails is no reason to refuse what was decrypted, nor to hold up what
+   * is decrypted next: not due, then, and no other look for half a minute.
    */
   isOutdated(material: string | undefined, look: () => Promise<unknown>): Promise<boolean>;
 }
 
-/** Knows nothing at first. */
-export function createMaterials(): Materials {
-  let current = "";
+const pauseMs = 30_000;
+
+/** Knows nothing at first. `now` is a clock that never goes back, in milliseconds. */
+export function createMaterials(now = () => performance.now()): Materials {
+  let current: string | undefined;
+  let pausedUntil = Number.NEGATIVE_INFINITY;
   const outdated = new Set<string>();
-  const saw = (found: string | undefined) => {
-    if (current !== "" && found !== current) outdated.add(current);
+
+  function saw(found: string | undefined): void {
+    if (current && found !== current) outdated.add(current);
     if (found !== undefined) outdated.delete(found);
     current = found ?? "";
-  };
+  }
+
+  /** Whether the look told anything. */
+  async function looked(look: () => Promise<unknown>): Promise<boolean> {
+    if (now() < pausedUntil) return false;
+    try {
+      await look();
+      return true;
+    } catch {
+      pausedUntil = now() + pauseMs;
+      return false;
+    }
+  }
+
   return {
-    current: () => current,
+    current: () => current ?? "",
     saw,
     async isOutdated(material, look) {
-      if (material === undefined || material === current) return false;
+      // An empty one was looked for: this endpoint names none, and will not the next time.
+      if (material === undefined || material === current || current === "") return false;
       if (outdated.has(material)) return true;
-      try {
-        await look();
-      } catch {
-        return false;
-      }
-      if (current === "" || material === current) return false;
+      if (!(await looked(look)) || !current || material === current) return false;
       outdated.add(material);
       return true;
     },

@@ -11,7 +11,7 @@ export interface Material {
   readonly rotatedAt: Date | undefined;
 }
 
-export type KeyState =
+type KeyState =
   "Enabled" | "Disabled" | "PendingDeletion" | "PendingImport" | "Unavailable" | "Creating" | "Updating";
 
 /** A key in one region. */
@@ -28,7 +28,7 @@ export interface Key {
   readonly materials: Material[];
 }
 
-export interface KeyOptions {
+interface KeyOptions {
   readonly region?: string;
   readonly multiRegion?: boolean;
   readonly usage?: string;

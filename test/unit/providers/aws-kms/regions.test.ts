@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { homeRegion } from "../../../fakes/aws-kms/index.ts";
 import type { Call, Lie } from "../../../fakes/aws-kms/index.ts";
-import { failure, material, never, startSetting, unwrap, wrap } from "./setting.ts";
+import { binding, failure, material, never, startSetting, unwrap, wrap } from "./setting.ts";
 
 const replicaRegion = "eu-west-1";
 const at = (region: string) => (call: Call) => call.region === region;
@@ -31,6 +31,16 @@ describe("a replica", () => {
     const told = aws.lie(lie, at(homeRegion));
     expect((await unwrap(key, blob)).material).toEqual(material);
     expect(told.hits).toBeGreaterThan(0);
+  });
+
+  test("unwraps for a provider that knows nothing yet, without waiting for a region that hangs for each blob", async () => {
+    const { aws, masterKey, primary, fallback, blob } = await twoRegions();
+    const hanging = aws.lie({ kind: "hang" }, at(homeRegion));
+    const fresh = await masterKey(primary.arn, fallback);
+    const signal = AbortSignal.timeout(3_000);
+    for (let call = 0; call < 3; call++)
+      expect((await fresh.unwrap(blob.wrapped, blob.scheme, binding, signal)).material).toEqual(material);
+    expect(hanging.hits).toBe(4);
   });
 
   test("never wraps", async () => {
