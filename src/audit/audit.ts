@@ -24,17 +24,31 @@ export interface AuditRecord {
   /** Unique in this log: pairs an attempt with its result. */
   readonly call?: number;
   readonly listener?: string;
+  /** Where the caller's connection comes from, over TCP: `address:port`. */
+  readonly peer?: string;
   readonly identity?: string;
   readonly operation?: string;
   readonly key?: string;
   /** SHA-256 of the envelope, the first 16 bytes, hex: of the one read, or for wraps the one made. */
   readonly envelope?: string;
+  /** The envelope's branch key, hex. */
+  readonly branch?: string;
+  /** The master keys that the envelope names: of the one read it is a proposal, whatever came of it. */
+  readonly masterKeys?: readonly string[];
+  /** The names of the context's pairs. */
+  readonly contextNames?: readonly string[];
   /** The context pairs whose names the configuration lists under audit.contextValues. */
   readonly context?: Readonly<Record<string, string>>;
+  /** What the policy said; absent where it was not asked. */
+  readonly decision?: "allowed" | "denied";
+  /** With `allowed`: the rule's index in the configuration. */
+  readonly rule?: number;
   /** The grant that allowed it. */
   readonly grant?: string;
   /** Absent on attempts. */
   readonly outcome?: "done" | Reason;
+  /** From the call's receipt to its record, in microseconds. */
+  readonly durationUs?: number;
   /** Further facts: of configuration events digests, rules added and removed; of admin calls what they are about. */
   readonly details?: Readonly<Record<string, string | number | readonly string[]>>;
 }
