@@ -18,8 +18,3 @@ export const schemeNames = Object.keys(schemeNumbers) as [SchemeName, ...SchemeN
 
 /** All of their numbers. */
 export const schemes: readonly number[] = Object.values(schemeNumbers);
-
-/** The name of a number of docs/envelope.md; undefined when there is none. */
-export function nameOfScheme(number: number): SchemeName | undefined {
-  return schemeNames.find((name) => schemeNumbers[name] === number);
-}

@@ -28,7 +28,7 @@ export function listTokens(cryptoki: Cryptoki): Token[] {
 }
 
 /** A token's facts as they are now. */
-export function readToken(cryptoki: Cryptoki, slot: Handle): Token {
+function readToken(cryptoki: Cryptoki, slot: Handle): Token {
   const { serialNumber, label, model, flags } = cryptoki.C_GetTokenInfo(slot);
   const hardware = (cryptoki.C_GetSlotInfo(slot).flags & CKF.HW_SLOT) !== 0;
   return { slot, serial: padded(serialNumber), label: padded(label), model: padded(model), flags, hardware };

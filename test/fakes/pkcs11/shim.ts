@@ -15,6 +15,7 @@ export type ShimFault =
 
 /** A call that reached the library. */
 export interface ShimCall {
+  readonly pid: number;
   readonly name: string;
   readonly failed: boolean;
   readonly fault: string;
@@ -44,8 +45,8 @@ export function makeShim(library: string, folder: string): Shim {
 }
 
 function callOf(line: string): ShimCall {
-  const [, name, answer, fault, known] = line.split(" ");
-  return { name: name!, failed: answer !== "0", fault: fault!, isKnown: known === "known" };
+  const [pid, name, answer, fault, known] = line.split(" ");
+  return { pid: Number(pid), name: name!, failed: answer !== "0", fault: fault!, isKnown: known === "known" };
 }
 
 function build(): string {
