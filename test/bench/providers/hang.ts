@@ -58,7 +58,7 @@ export async function measureHang(generator: string, { pkcs11, env }: Benches, h
 async function moment(generator: string, daemon: Daemon, measuredMs: number): Promise<Moment> {
   const duration = { warmupMs: 200, measuredMs };
   await longestDelay(daemon);
-  const flags = ["-mode=unary", `-target=${daemon.address}`, `-pid=${daemon.pid}`, "-in-flight=4", "-connections=2"];
+  const flags = ["-mode=unary", `-target=${daemon.address}`, `-pid=${daemon.pid}`, "-in-flight=2", "-connections=2"];
   const calls = await measureCommand([generator, ...flags, "-key=env"], duration);
   return { calls, longestDelayMs: await longestDelay(daemon) };
 }
