@@ -7,6 +7,7 @@ import type {
   ListenerConfiguration,
   RecipientConfiguration,
   RuleConfiguration,
+  TokenConfiguration,
 } from "./configuration.ts";
 import type { Draft } from "./draft.ts";
 import { readRecipient, type Providers } from "./kinds.ts";
@@ -14,6 +15,7 @@ import type { Finding } from "./problem.ts";
 import type { IdentityEntry } from "./schema/identities.ts";
 import type { KeyEntry } from "./schema/keys.ts";
 import type { ListenerEntry } from "./schema/listeners.ts";
+import { buildRule } from "./schema/policy.ts";
 import type { ShellEntry } from "./schema/root.ts";
 
 /** The named parts, each with the entries that have no fault of their own. */
@@ -37,7 +39,7 @@ export function buildParts(draft: Draft, providers: Providers, folder: string, f
     keys: mapEntries(keys.entries, (name, entry) => buildKey(name, entry, providers, findings)),
     listeners: mapEntries(listeners.entries, (name, entry) => buildListener(name, entry, folder)),
     identities: mapEntries(identities.entries, (name, entry) => buildIdentity(name, entry, folder)),
-    rules,
+    rules: new Map([...rules].map(([index, entry]) => [index, buildRule(entry)])),
     names: { keys: keys.names, listeners: listeners.names, identities: identities.names },
     shell,
   };
@@ -78,11 +80,20 @@ function buildListener(name: string, entry: ListenerEntry, folder: string): List
     const tls = { cert: resolve(folder, entry.tls.cert), key: resolve(folder, entry.tls.key) };
     return { ...common, tcp: entry.tcp, tls };
   }
-  const { mode, uid, gid, identity } = entry;
-  return { ...common, unix: resolve(folder, entry.unix), mode, uid, gid, identity };
+  const { mode, uid, gid, identity, attributes } = entry;
+  return { ...common, unix: resolve(folder, entry.unix), mode, uid, gid, identity, attributes };
 }
 
 function buildIdentity(name: string, entry: IdentityEntry, folder: string): IdentityConfiguration {
-  const { listener, ca, spiffe, dns } = entry;
-  return { name, listener, ca: resolve(folder, ca), spiffe, dns };
+  const { listener, ca, crl, spiffe, dns, jwt, within, attributes } = entry;
+  const file = (path: string | undefined) => (path === undefined ? undefined : resolve(folder, path));
+  const token = jwt && buildToken(jwt, folder);
+  return { name, listener, ca: file(ca), crl: file(crl), spiffe, dns, token, within, attributes };
+}
+
+function buildToken(entry: NonNullable<IdentityEntry["jwt"]>, folder: string): TokenConfiguration {
+  const { issuer, audience, subject, algorithms, jwks, jwksCa, maxLifetime, clockSkew, claims } = entry;
+  const ca = jwksCa === undefined ? undefined : resolve(folder, jwksCa);
+  const keys = "url" in jwks ? { url: jwks.url, ca } : { file: resolve(folder, jwks.file) };
+  return { issuer, audience, subject, algorithms, keys, maxLifetimeMs: maxLifetime, clockSkewMs: clockSkew, claims };
 }

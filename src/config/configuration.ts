@@ -1,5 +1,7 @@
 // The configuration as the rest of the daemon sees it: checked, with defaults, times in milliseconds.
 
+import type { Condition } from "./condition.ts";
+
 /** A recipient of a key: which master key of which provider. */
 export interface RecipientConfiguration {
   /** A name under `providers`. */
@@ -64,6 +66,8 @@ export interface UnixListenerConfiguration extends ListenerLimits {
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   readonly identity: string;
+  /** The identity's: what conditions may compare. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 /** TCP with mutual TLS 1.3. */
@@ -73,16 +77,40 @@ export interface TcpListenerConfiguration extends ListenerLimits {
   readonly tls: { readonly cert: string; readonly key: string };
 }
 
-/** Whom a verified certificate stands for: the first two fields, exactly one of them, match a SAN. */
+/** Whom a verified certificate, or a token, stands for: exactly one of `spiffe`, `dns` and `token` says how it is known. */
 export interface IdentityConfiguration {
   readonly name: string;
   readonly listener: string;
-  /** A PEM file: the authorities that may vouch for it. */
-  readonly ca: string;
+  /** A PEM file: the authorities that may vouch for its certificate; undefined where a token says who it is. */
+  readonly ca: string | undefined;
+  /** Revocation lists of those authorities, a PEM or DER file. */
+  readonly crl: string | undefined;
   /** A URI SAN, matched whole. */
   readonly spiffe: string | undefined;
   /** A DNS SAN, matched whole. */
   readonly dns: string | undefined;
+  readonly token: TokenConfiguration | undefined;
+  /** The identity of the connection that its token must come over, and which must be allowed whatever it is allowed. */
+  readonly within: string | undefined;
+  /** What conditions may compare: names to values. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** The tokens of an identity: JSON Web Tokens that an issuer signs for it. */
+export interface TokenConfiguration {
+  /** Matched whole, as the two below are. */
+  readonly issuer: string;
+  readonly audience: string;
+  readonly subject: string;
+  readonly algorithms: readonly string[];
+  /** Where the issuer's public keys stand; `ca` vouches for the URL's server, in place of the system's authorities. */
+  readonly keys: { readonly file: string } | { readonly url: string; readonly ca: string | undefined };
+  /** From `iat` to `exp`. */
+  readonly maxLifetimeMs: number;
+  /** How far the issuer's clock may be off. */
+  readonly clockSkewMs: number;
+  /** Attributes by their claims, as JSON pointers. */
+  readonly claims: Readonly<Record<string, string>>;
 }
 
 /** What a caller may be permitted to do. */
@@ -102,12 +130,57 @@ export const permissions = [
 
 export type Permission = (typeof permissions)[number];
 
-/** A rule that allows. What no rule allows is denied. */
+/** A day of the week. */
+export type Day = "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+
+/** A window of time that comes again, by the clocks of a time zone. */
+export interface TimeWindow {
+  /** The days on which it begins. */
+  readonly days: readonly Day[];
+  /** Minutes after midnight, 0 to 1,439. */
+  readonly fromMinute: number;
+  /** Minutes after midnight, 1 to 1,440, itself outside. Not later than `fromMinute`: of the next day. */
+  readonly toMinute: number;
+  /** A name of the IANA time zone database. */
+  readonly timezone: string;
+}
+
+/** How much one identity may do with one key by one rule, in every window of the clock. */
+export interface QuotaConfiguration {
+  readonly limit: number;
+  /** A second, a minute, an hour or a day. */
+  readonly windowMs: number;
+  /** Distinct envelopes count, not calls. */
+  readonly distinct: boolean;
+}
+
+/** The open grant that a rule asks for. */
+export interface GrantRequirement {
+  /** How many of `from` must have signed. */
+  readonly approvals: number;
+  /** Names of approvers. */
+  readonly from: readonly string[];
+  /** The longest a grant may be open. */
+  readonly maxForMs: number;
+  /** The most envelopes a grant may open. */
+  readonly maxUnwraps: number;
+}
+
+/** A rule that allows. What no rule allows is denied; of several that allow, the first in the file counts. */
 export interface RuleConfiguration {
+  /** Names of identities and groups. */
   readonly who: readonly string[];
   readonly may: readonly Permission[];
   /** Exact names, or `prefix/*`; `*` alone is every key. */
   readonly keys: readonly string[];
+  /** All must hold; a call without a context meets none of them. */
+  readonly when: readonly Condition[];
+  /** Undefined: always. */
+  readonly during: TimeWindow | undefined;
+  /** All of them hold; none: no quota. */
+  readonly quota: readonly QuotaConfiguration[];
+  /** Undefined: none is asked for. */
+  readonly grant: GrantRequirement | undefined;
 }
 
 /** The audit log. */
@@ -141,6 +214,8 @@ export interface Configuration {
   readonly keys: ReadonlyMap<string, KeyConfiguration>;
   readonly listeners: ReadonlyMap<string, ListenerConfiguration>;
   readonly identities: ReadonlyMap<string, IdentityConfiguration>;
+  /** Members of groups: names of identities. */
+  readonly groups: ReadonlyMap<string, readonly string[]>;
   readonly policy: readonly RuleConfiguration[];
   readonly audit: AuditConfiguration;
   readonly metrics: { readonly host: string; readonly port: number } | undefined;

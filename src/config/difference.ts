@@ -1,7 +1,9 @@
 // What a reload changed: for the audit and the log.
 
 import type { Configuration, RuleConfiguration } from "./configuration.ts";
+import { conditionText } from "./condition.ts";
 import { digestOf } from "./kinds.ts";
+import { grantText, quotaText, windowText } from "./terms.ts";
 
 /** The changed places and rules. Nothing in it is a secret. */
 interface ConfigurationDifference {
@@ -16,7 +18,7 @@ interface ConfigurationDifference {
 /** Compares two configurations by what they say, not by how their files write it. */
 export function configurationDifference(before: Configuration, after: Configuration): ConfigurationDifference {
   const plain = ["realm", "acceptRealms", "audit", "metrics", "log", "limits"] as const;
-  const maps = ["providers", "keys", "listeners", "identities"] as const;
+  const maps = ["providers", "keys", "listeners", "identities", "groups"] as const;
   const changed = [
     ...plain.filter((part) => differ(before[part], after[part])),
     ...maps.flatMap((part) => changedEntries(before[part], after[part]).map((name) => `${part}.${name}`)),
@@ -26,8 +28,20 @@ export function configurationDifference(before: Configuration, after: Configurat
 }
 
 /** A rule as one line, such as `backup, restore may unwrap: backups/*`. */
-function ruleText({ who, may, keys }: RuleConfiguration): string {
-  return `${who.join(", ")} may ${may.join(", ")}: ${keys.join(", ")}`;
+function ruleText({ who, may, keys, ...rest }: RuleConfiguration): string {
+  const text = `${who.join(", ")} may ${may.join(", ")}: ${keys.join(", ")}`;
+  const terms = termsOf(rest);
+  return terms.length === 0 ? text : `${text} (${terms.join("; ")})`;
+}
+
+/** What else a rule asks for, each as text. */
+function termsOf({ when, during, quota, grant }: Omit<RuleConfiguration, "who" | "may" | "keys">): string[] {
+  return [
+    ...when.map(conditionText),
+    ...(during === undefined ? [] : [windowText(during)]),
+    ...quota.map(quotaText),
+    ...(grant === undefined ? [] : [grantText(grant)]),
+  ];
 }
 
 function changedEntries(before: ReadonlyMap<string, unknown>, after: ReadonlyMap<string, unknown>): string[] {

@@ -5,6 +5,7 @@ import { dirname, resolve } from "node:path";
 import { buildParts, type Parts } from "./build.ts";
 import { checkFiles } from "./check/files.ts";
 import { noFaults, type Faults } from "./check/faults.ts";
+import { checkIdentities } from "./check/identities.ts";
 import { checkKeys } from "./check/keys.ts";
 import { checkListeners } from "./check/listeners.ts";
 import { checkPolicy } from "./check/policy.ts";
@@ -71,8 +72,9 @@ async function read(value: unknown, folder: string, options: LoadOptions): Promi
   checkReferences(value, faults);
   checkKeys(parts, faults);
   checkListeners(parts, faults);
+  checkIdentities(parts, faults);
   checkPolicy(parts, faults);
-  if (options.files !== "skip") checkFiles(parts, faults);
+  if (options.files !== "skip") await checkFiles(parts, faults);
   return { parts, faults };
 }
 
@@ -101,6 +103,7 @@ function finish(
     keys: parts.keys,
     listeners: parts.listeners,
     identities: parts.identities,
+    groups: new Map(Object.entries(shell.groups)),
     policy: [...parts.rules.values()],
     audit: {
       folder: resolve(origin.folder, shell.audit.folder ?? "audit"),

@@ -33,7 +33,7 @@ export async function buildGraph(
   previous?: DaemonGraph,
 ): Promise<DaemonGraph> {
   const identities = createIdentities(configuration);
-  const policy = createPolicy(configuration.policy);
+  const policy = createPolicy(configuration.policy, configuration.groups);
   const kept = isSameAudit(configuration, previous?.configuration) ? previous!.audit : undefined;
   const audit = kept ?? (await openAuditLog(auditOptions(configuration, parts)));
   try {

@@ -28,6 +28,18 @@ interface Work<Request, S extends Subject> {
   readonly scope: CallScope;
 }
 
+/** Who asks, and where the audit learns what was said to it. */
+export interface Asker {
+  readonly identity: Identity;
+  readonly record: {
+    decision?: "allowed" | "denied";
+    /** The index of the rule that allowed. */
+    rule?: number;
+    /** The grant that allowed. */
+    grant?: string;
+  };
+}
+
 /** One operation. `perform` calls its parts in order; nothing else does. */
 export interface Operation<Request, Response, S extends Subject = Subject, Permitted = KeyConfiguration> {
   /** The word in audit records, metrics and logs. */
@@ -35,7 +47,7 @@ export interface Operation<Request, Response, S extends Subject = Subject, Permi
   /** Validates by the request alone. Throws REQUEST_INVALID or ENVELOPE_REFUSED. */
   read(request: Request): S;
   /** Finds what the identity may act on. Throws DENIED. */
-  authorise(graph: Graph, identity: Identity, subject: S): Permitted;
+  authorise(graph: Graph, asker: Asker, subject: S): Permitted;
   /** Does it. The response's `plaintext`, if it has one, is wiped by whoever sends it. */
   act(work: Work<Request, S>, permitted: Permitted): Soon<Response>;
 }
@@ -45,17 +57,21 @@ export interface Operation<Request, Response, S extends Subject = Subject, Permi
  * the same steps and get the same answer.
  */
 export function onKey(permission: Permission) {
-  return (graph: Graph, identity: Identity, subject: Subject): KeyConfiguration => {
+  return (graph: Graph, asker: Asker, subject: Subject): KeyConfiguration => {
+    const { identity } = asker;
     const asked = subject.keyName ?? "";
     const key = graph.broker.key(asked);
-    const decision = graph.policy.decide({ identity, permission, key: key?.name ?? asked });
-    if (key === undefined || !decision.allowed) throw denied(identity, permission, asked);
+    const decision = graph.policy.decide({ identity, permission, key: key?.name ?? asked, context: subject.context });
+    if (key === undefined || !decision.allowed) throw denied(asker, permission, asked);
+    asker.record.decision = "allowed";
+    asker.record.rule = decision.rule;
     return key;
   };
 }
 
 /** The one refusal of the policy. */
-export function denied(identity: Identity, permission: Permission, key?: string): BrokerError {
+export function denied({ identity, record }: Asker, permission: Permission, key?: string): BrokerError {
+  record.decision = "denied";
   const where = key === undefined ? "" : ` with key ${key}`;
   return new BrokerError("DENIED", `no policy rule lets identity ${identity.name} ${permission}${where}`);
 }

@@ -1,77 +1,91 @@
 // Builds a policy from the configured rules: all the work is done once, so that a decision is a few look-ups.
 
 import { namesKey, type Permission, type RuleConfiguration } from "../config/index.ts";
+import { holdsOf, type Holds } from "./conditions.ts";
 import type { Decision, Policy, Question } from "./policy.ts";
+import { entry, groupsByMember, isConditioned, rulesOn, tablesOf, type Tables } from "./tables.ts";
 
 const denied: Decision = Object.freeze({ allowed: false });
 
-/** Decisions remembered per identity and permission; above it the memory starts afresh. */
-const maxRemembered = 1_024;
+/** Findings remembered in all; above it the memory starts afresh. Each is about 100 bytes. */
+const maxRemembered = 65_536;
 
-/** What one identity may do by one permission. Every number is the index of the first rule that says so. */
-interface Grant {
-  readonly exact: Map<string, number>;
-  /** By the pattern's prefix, without its slash. */
-  readonly prefixes: Map<string, number>;
-  everything: number | undefined;
-  readonly remembered: Map<string, Decision>;
+/** What stands for the key where a permission names none: patterns cover it as they should, and no key has this name. */
+const noKey = "*";
+
+/** What the rules say to an identity, a permission and a key, before conditions. */
+interface Finding {
+  /** Undefined where it depends on the call. */
+  readonly decision: Decision | undefined;
+  /** Indexes of the rules to try, in the file's order: none after one without conditions. */
+  readonly rules: readonly number[];
 }
 
+type ByKey = Map<string, Finding>;
+
 /**
- * A policy of rules that only ever allow: a question that none answers is denied, and adding a rule takes nothing
- * away. The decision names the first rule, in the file's order, that allows.
+ * A policy of rules that only ever allow: a question that none answers is denied. The decision names the first rule, in
+ * the file's order, that allows. `groups` has the identities of each group.
  */
-export function createPolicy(rules: readonly RuleConfiguration[]): Policy {
-  const grants = new Map<string, Map<Permission, Grant>>();
-  const decisions = rules.map((_, rule): Decision => Object.freeze({ allowed: true, rule }));
-  rules.forEach((rule, index) => addRule(grants, rule, index));
+export function createPolicy(
+  rules: readonly RuleConfiguration[],
+  groups: ReadonlyMap<string, readonly string[]> = new Map(),
+): Policy {
+  const find = createFinder(rules, groups);
+  const allowed = rules.map((_, rule): Decision => Object.freeze({ allowed: true, rule }));
+  const holds = rules.map(holdsOf);
+  const memory = createMemory((identity, permission, key): Finding => {
+    const found = find(identity, permission, key);
+    const [first] = found;
+    if (first === undefined) return { decision: denied, rules: found };
+    return { decision: holds[first] === undefined ? allowed[first] : undefined, rules: found };
+  });
   return {
-    decide({ identity, permission, key }: Question): Decision {
-      const grant = grants.get(identity.name)?.get(permission);
-      if (grant === undefined) return denied;
-      if (key === undefined) return namesKey(permission) ? denied : (decisions[grant.everything ?? -1] ?? denied);
-      return grant.remembered.get(key) ?? judge(grant, key, decisions);
+    decide(question: Question): Decision {
+      const { identity, permission, key } = question;
+      if (key === undefined && namesKey(permission)) return denied;
+      const finding = memory(identity.name, permission, key ?? noKey);
+      return finding.decision ?? allowed[firstThatHolds(finding.rules, holds, question)] ?? denied;
     },
   };
 }
 
-function addRule(grants: Map<string, Map<Permission, Grant>>, rule: RuleConfiguration, index: number): void {
-  for (const who of rule.who) {
-    const permitted = entry(grants, who, () => new Map<Permission, Grant>());
-    for (const permission of rule.may) {
-      const grant = entry(permitted, permission, newGrant);
-      for (const pattern of rule.keys) addPattern(grant, pattern, index);
-    }
-  }
+/** An index; -1 when none holds. */
+function firstThatHolds(rules: readonly number[], holds: readonly (Holds | undefined)[], question: Question): number {
+  return rules.find((rule) => holds[rule] === undefined || holds[rule](question)) ?? -1;
 }
 
-function newGrant(): Grant {
-  return { exact: new Map(), prefixes: new Map(), everything: undefined, remembered: new Map() };
+type Find<Answer> = (identity: string, permission: Permission, key: string) => Answer;
+
+/** Finds the rules to try, without remembering anything. */
+function createFinder(
+  rules: readonly RuleConfiguration[],
+  groups: ReadonlyMap<string, readonly string[]>,
+): Find<readonly number[]> {
+  const tables: Tables = tablesOf(rules);
+  const groupsOf = groupsByMember(groups);
+  return (identity, permission, key) => {
+    const found = [identity, ...(groupsOf.get(identity) ?? [])]
+      .map((who) => tables.get(who)?.get(permission))
+      .flatMap((table) => (table === undefined ? [] : rulesOn(table, key)));
+    const ordered = [...new Set(found)].sort((a, b) => a - b);
+    const last = ordered.findIndex((rule) => !isConditioned(rules[rule]!));
+    return last === -1 ? ordered : ordered.slice(0, last + 1);
+  };
 }
 
-/** Rules come in the file's order, so the first to speak of a pattern stays. */
-function addPattern(grant: Grant, pattern: string, rule: number): void {
-  if (pattern === "*") grant.everything ??= rule;
-  else if (pattern.endsWith("/*")) entry(grant.prefixes, pattern.slice(0, -2), () => rule);
-  else entry(grant.exact, pattern, () => rule);
-}
-
-function judge(grant: Grant, key: string, decisions: readonly Decision[]): Decision {
-  let first = Math.min(grant.exact.get(key) ?? Infinity, grant.everything ?? Infinity);
-  for (let slash = key.indexOf("/"); slash !== -1; slash = key.indexOf("/", slash + 1)) {
-    first = Math.min(first, grant.prefixes.get(key.slice(0, slash)) ?? Infinity);
-  }
-  const decision = decisions[first] ?? denied;
-  // Bounded, though only names of configured keys should ever come here.
-  if (grant.remembered.size >= maxRemembered) grant.remembered.clear();
-  grant.remembered.set(key, decision);
-  return decision;
-}
-
-function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const found = map.get(key);
-  if (found !== undefined) return found;
-  const made = make();
-  map.set(key, made);
-  return made;
+/** Remembers what was found, within a bound that callers who ask for names that do not exist cannot burst. */
+function createMemory(find: Find<Finding>): Find<Finding> {
+  const memory = new Map<string, Map<Permission, ByKey>>();
+  let remembered = 0;
+  const learn: Find<Finding> = (identity, permission, key) => {
+    if (remembered >= maxRemembered) memory.clear();
+    remembered = remembered >= maxRemembered ? 1 : remembered + 1;
+    const byPermission = entry(memory, identity, () => new Map<Permission, ByKey>());
+    const finding = find(identity, permission, key);
+    entry(byPermission, permission, (): ByKey => new Map()).set(key, finding);
+    return finding;
+  };
+  return (identity, permission, key) =>
+    memory.get(identity)?.get(permission)?.get(key) ?? learn(identity, permission, key);
 }

@@ -1,3 +1,4 @@
 // Policy: who may do what with which key.
 
+export { conditionHolds } from "./conditions.ts";
 export { createPolicy } from "./create-policy.ts";

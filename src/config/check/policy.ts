@@ -1,19 +1,28 @@
-// Checks of rules: permissions that are of no use, and identities and keys that no rule speaks of.
+// Checks of rules: what could never be allowed, and identities and keys that no rule speaks of.
 
 import { namesKey, patternsCovering } from "../patterns.ts";
 import type { Parts } from "../build.ts";
-import type { RuleConfiguration } from "../configuration.ts";
+import type { Permission, RuleConfiguration } from "../configuration.ts";
 import type { Path } from "../problem.ts";
 import type { Faults } from "./faults.ts";
 
 /** Who can come in, and by which listeners. */
 type Ways = ReadonlyMap<string, ReadonlySet<string>>;
 
+/** Operations whose caller says what the data key is for. */
+const withContext: ReadonlySet<Permission> = new Set<Permission>(["wrap", "unwrap", "generate", "check"]);
+
+/** Operations on an envelope: what a grant counts. */
+const withEnvelope: ReadonlySet<Permission> = new Set<Permission>(["unwrap", "rewrap", "check", "inspect"]);
+
 /** All checks of the policy. */
 export function checkPolicy(parts: Parts, faults: Faults): void {
   const ways = waysIn(parts);
   for (const [index, rule] of parts.rules) {
-    checkAdmin(rule, ["policy", index], parts, ways, faults);
+    const path = ["policy", index];
+    checkPermissions(rule, path, faults);
+    checkContradictions(rule, path, faults);
+    checkAdmin(rule, path, parts, ways, faults);
   }
   if (parts.shell !== undefined && parts.rules.size === parts.shell.policy.length) checkUnused(parts, ways, faults);
 }
@@ -28,19 +37,53 @@ function waysIn({ listeners, identities, names }: Parts): Ways {
   return ways;
 }
 
-function checkAdmin(rule: RuleConfiguration, path: Path, { listeners }: Parts, ways: Ways, faults: Faults): void {
+/** The identities that a rule is for: those of its groups too. */
+function membersOf({ who }: RuleConfiguration, { shell }: Parts): readonly string[] {
+  const groups = shell?.groups ?? {};
+  return [...new Set(who.flatMap((name) => (Object.hasOwn(groups, name) ? groups[name]! : [name])))];
+}
+
+function checkPermissions(rule: RuleConfiguration, path: Path, { errors }: Faults): void {
   rule.may.forEach((permission, index) => {
-    const place = [...path, "may", index];
-    if (!namesKey(permission) && !rule.keys.includes("*")) {
-      const message = `${permission} is about no key: it could never be allowed unless keys is "*"`;
-      faults.errors.push({ path: place, message });
-    }
+    const message = uselessness(rule, permission);
+    if (message !== undefined) errors.push({ path: [...path, "may", index], message });
+  });
+}
+
+/** Why the rule could never allow this, or could not do what it says; undefined when it can. */
+function uselessness({ keys, when, grant }: RuleConfiguration, permission: Permission): string | undefined {
+  if (!namesKey(permission) && !keys.includes("*"))
+    return `${permission} is about no key: it could never be allowed unless keys is "*"`;
+  if (when.length > 0 && !withContext.has(permission))
+    return `${permission} brings no context, so it could never be allowed where when asks for one: give it a rule of its own`;
+  if (grant !== undefined && !withEnvelope.has(permission))
+    return `${permission} brings no envelope, and grants are for envelopes: give it a rule of its own`;
+  return undefined;
+}
+
+/** Conditions on one pair whose texts have none in common. */
+function checkContradictions({ when }: RuleConfiguration, path: Path, { errors }: Faults): void {
+  const left = new Map<string, readonly string[]>();
+  when.forEach(({ name, is }, index) => {
+    if (!("oneOf" in is)) return;
+    const before = left.get(name);
+    const both = before === undefined ? is.oneOf : is.oneOf.filter((text) => before.includes(text));
+    left.set(name, both);
+    if (both.length > 0 || before?.length === 0) return;
+    const message = `no context.${name} can meet this and the conditions before it: the rule could never allow anything`;
+    errors.push({ path: [...path, "when", index], message });
+  });
+}
+
+function checkAdmin(rule: RuleConfiguration, path: Path, parts: Parts, ways: Ways, faults: Faults): void {
+  const members = membersOf(rule, parts);
+  rule.may.forEach((permission, index) => {
     if (!permission.startsWith("admin.")) return;
-    for (const who of rule.who) {
-      const by = [...(ways.get(who) ?? [])].map((name) => listeners.get(name));
+    for (const who of members) {
+      const by = [...(ways.get(who) ?? [])].map((name) => parts.listeners.get(name));
       if (by.length === 0 || by.some((listener) => listener === undefined || listener.admin)) continue;
       const message = `${who} comes in by no listener with admin: true, so ${permission} is of no use to it`;
-      faults.warnings.push({ path: place, message });
+      faults.warnings.push({ path: [...path, "may", index], message });
     }
   });
 }
@@ -51,18 +94,20 @@ function checkUnused(parts: Parts, ways: Ways, { warnings }: Faults): void {
     warnings.push({ path: ["policy"], atName: true, message: "there is no rule, so nobody may do anything" });
     return;
   }
-  const spokenOf = {
-    patterns: new Set(rules.flatMap(({ keys }) => keys)),
-    who: new Set(rules.flatMap(({ who }) => who)),
-  };
+  const patterns = new Set(rules.flatMap(({ keys }) => keys));
+  const who = new Set(rules.flatMap((rule) => rule.who));
   for (const key of parts.names.keys) {
-    if (patternsCovering(key).some((pattern) => spokenOf.patterns.has(pattern))) continue;
+    if (patternsCovering(key).some((pattern) => patterns.has(pattern))) continue;
     warnings.push({ path: ["keys", key], atName: true, message: "no rule speaks of this key, so nobody may use it" });
   }
-  for (const who of ways.keys()) {
-    if (spokenOf.who.has(who)) continue;
-    const message = `no rule speaks of the identity "${who}", so it may do nothing`;
-    warnings.push({ ...placeOfIdentity(parts, who), message });
+  for (const [group, members] of Object.entries(parts.shell?.groups ?? {})) {
+    if (who.has(group)) members.forEach((member) => who.add(member));
+    else warnings.push({ path: ["groups", group], atName: true, message: "no rule speaks of this group" });
+  }
+  for (const name of ways.keys()) {
+    if (who.has(name)) continue;
+    const message = `no rule speaks of the identity "${name}", so it may do nothing`;
+    warnings.push({ ...placeOfIdentity(parts, name), message });
   }
 }
 

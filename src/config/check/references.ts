@@ -23,9 +23,13 @@ export function checkReferences(document: unknown, faults: Faults): void {
   checkListenerNames(parts.identities, new Set(Object.keys(parts.listeners)), faults);
   const given = Object.values(parts.listeners).map((listener) => mapOf(listener)["identity"]);
   const identities = new Set([...Object.keys(parts.identities), ...given.filter((name) => typeof name === "string")]);
+  const groups = mapOf(raw["groups"]);
+  checkGroups(groups, identities, faults);
+  const named = new Set([...identities, ...Object.keys(groups)]);
+  checkWithin(parts.identities, identities, faults);
   const patterns = new Set(Object.keys(parts.keys).flatMap(patternsCovering));
   itemsOf(raw["policy"]).forEach(([rule, index]) => {
-    checkWho(mapOf(rule)["who"], ["policy", index, "who"], identities, faults);
+    checkWho(mapOf(rule)["who"], ["policy", index, "who"], named, faults);
     checkPatterns(mapOf(rule)["keys"], ["policy", index, "keys"], { keys: parts.keys, patterns }, faults);
   });
 }
@@ -59,9 +63,28 @@ function checkListenerNames(identities: Raw, known: ReadonlySet<string>, { error
   }
 }
 
+function checkWithin(entries: Raw, known: ReadonlySet<string>, { errors }: Faults): void {
+  for (const [identity, entry] of Object.entries(entries)) {
+    const name = mapOf(entry)["within"];
+    if (typeof name !== "string" || known.has(name)) continue;
+    errors.push(unknownName(["identities", identity, "within"], "identity", name, known, errors.length));
+  }
+}
+
 function checkWho(value: unknown, path: Path, known: ReadonlySet<string>, { errors }: Faults): void {
   for (const [name, index] of textsOf(value)) {
     if (!known.has(name)) errors.push(unknownName([...path, index], "identity", name, known, errors.length));
+  }
+}
+
+/** A group has identities alone, and no name that an identity has: `who` could mean either. */
+function checkGroups(groups: Raw, identities: ReadonlySet<string>, faults: Faults): void {
+  for (const [group, members] of Object.entries(groups)) {
+    if (identities.has(group)) {
+      const message = "an identity has this name too: a rule that speaks of it could mean either";
+      faults.errors.push({ path: ["groups", group], atName: true, message });
+    }
+    checkWho(members, ["groups", group], identities, faults);
   }
 }
 

@@ -7,7 +7,7 @@ import { listener } from "./listeners.ts";
 import { rule } from "./policy.ts";
 import { provider } from "./providers.ts";
 import { audit, limits, log, metrics } from "./rest.ts";
-import { keyName, name, realm } from "./words.ts";
+import { keyName, name, oneOrMore, realm } from "./words.ts";
 
 const versionWords = "expected 1, the only version there is";
 
@@ -25,6 +25,11 @@ const alone = {
   limits,
 };
 
+const groups = z
+  .record(name, oneOrMore(name, "the name of an identity"), { error: "expected a map of groups, each under its name" })
+  .prefault({})
+  .describe("Groups of identities, each a list of names: a rule's `who` may name one.");
+
 const mapOf = (what: string) => ({ error: `expected a map of ${what}` });
 const rulesWords = "expected a list of rules";
 
@@ -36,6 +41,7 @@ export const shell = z.strictObject(
     keys: z.record(z.string(), z.unknown(), mapOf("keys, each under its name")),
     listeners: z.record(z.string(), z.unknown(), mapOf("listeners, each under its name")),
     identities: z.record(z.string(), z.unknown(), mapOf("identities, each under its name")).prefault({}),
+    groups,
     policy: z.array(z.unknown(), { error: rulesWords }),
   },
   { error: "expected a map that begins with version: 1" },
@@ -54,5 +60,6 @@ export const root = z.strictObject({
     .record(name, identity)
     .prefault({})
     .describe("Callers that show a certificate, each under its name. A unix listener names its identity itself."),
+  groups,
   policy: z.array(rule, { error: rulesWords }).describe("Who may do what. What no rule allows is denied."),
 });

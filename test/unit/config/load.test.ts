@@ -55,7 +55,18 @@ describe("a minimal configuration", () => {
         ],
       ]),
       identities: new Map(),
-      policy: [{ who: ["backup"], may: ["wrap", "unwrap"], keys: ["backups/db"] }],
+      groups: new Map(),
+      policy: [
+        {
+          who: ["backup"],
+          may: ["wrap", "unwrap"],
+          keys: ["backups/db"],
+          when: [],
+          during: undefined,
+          quota: [],
+          grant: undefined,
+        },
+      ],
       audit: {
         folder: `${process.cwd()}/audit`,
         contextValues: [],

@@ -82,8 +82,6 @@ describe("fields", () => {
     ["writeFormat", textOf({ extra: "writeFormat: kb1\n" })],
     ["approvers", textOf({ extra: "approvers: {}\n" })],
     ["store", textOf({ extra: "store: { sqlite: /x }\n" })],
-    ["policy[0].quota", textOf({ policy: "[{ who: backup, may: wrap, keys: backups/db, quota: 100/h }]" })],
-    ["policy[0].grant", textOf({ policy: "[{ who: backup, may: wrap, keys: backups/db, grant: {} }]" })],
     [
       "keys.backups/db.onStoreLoss",
       textOf({ keys: "{ backups/db: { wrapTo: [{ provider: local }], onStoreLoss: allow } }" }),

@@ -6,7 +6,13 @@ import { createPolicy } from "../../../src/policy/index.ts";
 const ask = (rules: readonly RuleConfiguration[], who: string, permission: Permission, key?: string) =>
   createPolicy(rules).decide({ identity: { name: who }, permission, key });
 
-const rule = (who: string[], may: Permission[], keys: string[]): RuleConfiguration => ({ who, may, keys });
+const unconditioned = { when: [], during: undefined, quota: [], grant: undefined };
+const rule = (who: string[], may: Permission[], keys: string[]): RuleConfiguration => ({
+  who,
+  may,
+  keys,
+  ...unconditioned,
+});
 
 describe("default deny", () => {
   it("denies everything without a rule", () => {
@@ -114,6 +120,10 @@ const anyRule = fc.record({
   who: fc.array(segment, { minLength: 1, maxLength: 2 }),
   may: fc.array(fc.constantFrom(...permissions), { minLength: 1, maxLength: 3 }),
   keys: fc.array(pattern, { minLength: 1, maxLength: 3 }),
+  when: fc.constant([]),
+  during: fc.constant(undefined),
+  quota: fc.constant([]),
+  grant: fc.constant(undefined),
 });
 const question = fc.record({
   identity: fc.record({ name: segment }),
