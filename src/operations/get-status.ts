@@ -13,9 +13,12 @@ export interface StatusResponse {
 export const getStatus: Operation<object, StatusResponse, Subject, object> = {
   name: "admin.status",
   read: () => ({}),
-  authorise(graph, identity) {
-    const { allowed } = graph.policy.decide({ identity, permission: "admin.status", key: undefined });
-    if (!allowed) throw denied(identity, "admin.status");
+  authorise(graph, asker) {
+    const { identity } = asker;
+    const decision = graph.policy.decide({ identity, permission: "admin.status", key: undefined });
+    if (!decision.allowed) throw denied(asker, "admin.status");
+    asker.record.decision = "allowed";
+    asker.record.rule = decision.rule;
     return {};
   },
   act({ graph }) {

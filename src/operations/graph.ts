@@ -19,6 +19,8 @@ export interface Graph {
 export interface Caller {
   /** The listener's name. */
   readonly listener: string;
+  /** Where the connection comes from, over TCP: `address:port`. */
+  readonly peer?: string | undefined;
   /** Who it is under this graph; undefined where the channel proves nobody. Never from the message. */
   identity(graph: Graph): Identity | undefined;
 }

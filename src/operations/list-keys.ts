@@ -22,12 +22,14 @@ export const listKeys: Operation<ListKeysRequest, ListKeysResponse, Subject, rea
     checkPageSize(request.pageSize);
     return {};
   },
-  authorise(graph, identity) {
+  authorise(graph, asker) {
+    const { identity } = asker;
     const visible = graph.broker.keys().filter((status) => {
       const key = status.configuration.name;
       return graph.policy.decide({ identity, permission: "admin.keys.list", key }).allowed;
     });
-    if (visible.length === 0) throw denied(identity, "admin.keys.list");
+    if (visible.length === 0) throw denied(asker, "admin.keys.list");
+    asker.record.decision = "allowed";
     return visible;
   },
   act({ request }, visible) {

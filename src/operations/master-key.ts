@@ -3,10 +3,9 @@
 import type { KeyStatus, MasterKeyAddress } from "../broker/broker.ts";
 import type { Permission } from "../config/configuration.ts";
 import { BrokerError } from "../errors/index.ts";
-import type { Identity } from "../identity/identity.ts";
 import type { Graph } from "./graph.ts";
 import { onKey } from "./operation.ts";
-import type { Subject } from "./operation.ts";
+import type { Asker, Subject } from "./operation.ts";
 import { checkedKeyName } from "./requests.ts";
 
 /** What every request about a master key has. */
@@ -48,8 +47,8 @@ export function onMasterKey(
   details: (subject: MasterKeySubject) => Record<string, string> = () => ({}),
 ) {
   const permit = onKey(permission);
-  return (graph: Graph, identity: Identity, subject: MasterKeySubject): MeantMasterKey => {
-    const key = permit(graph, identity, subject);
+  return (graph: Graph, asker: Asker, subject: MasterKeySubject): MeantMasterKey => {
+    const key = permit(graph, asker, subject);
     const recipients = graph.broker.keys().find(({ configuration }) => configuration === key)?.recipients ?? [];
     const { provider, masterKeyId } = meant(key.name, recipients, subject.request);
     const audited = { provider, masterKey: masterKeyId, ...details(subject) };

@@ -1,6 +1,5 @@
 // The one place that holds the order of a call: identify, validate, authorise, audit, act, audit, reply.
 
-import { hash } from "node:crypto";
 import type { AuditLog, AuditRecord } from "../audit/audit.ts";
 import type { Soon } from "../broker/broker.ts";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
@@ -9,6 +8,7 @@ import type { Identity } from "../identity/identity.ts";
 import { wipe } from "../secret/index.ts";
 import type { Caller, Graph, Service } from "./graph.ts";
 import type { Operation, Subject } from "./operation.ts";
+import { envelopeFacts, fingerprint, madeFacts, recordedContext } from "./recorded.ts";
 import { CallScope } from "./scope.ts";
 import type { Bounds } from "./scope.ts";
 
@@ -81,14 +81,26 @@ function proceed<Request, Response, S extends Subject, Permitted>(
   const identity = identify(graph, caller);
   draft.identity = identity.name;
   const subject = operation.read(request);
-  draft.key = subject.keyName;
-  draft.envelope = subject.envelopeBytes && fingerprint(subject.envelopeBytes);
-  draft.context = recordedContext(graph, subject);
-  const permitted = operation.authorise(graph, identity, subject);
+  describe(draft, graph, subject);
+  const permitted = operation.authorise(graph, { identity, record: draft }, subject);
   // The key's present name: records under its former ones would be missed.
   draft.key = (permitted as { name?: string }).name ?? draft.key;
   draft.details = (permitted as { details?: Draft["details"] }).details;
   return operation.act({ graph, identity, request, subject, scope }, permitted);
+}
+
+/** What the audit says of a request. */
+function describe(
+  draft: Draft,
+  { configuration }: Graph,
+  { keyName, envelope, envelopeBytes, context }: Subject,
+): void {
+  draft.key = keyName;
+  if (envelopeBytes !== undefined) draft.envelope = fingerprint(envelopeBytes);
+  if (envelope !== undefined) Object.assign(draft, envelopeFacts(envelope));
+  if (context === undefined) return;
+  draft.contextNames = Object.keys(context);
+  draft.context = recordedContext(configuration.audit.contextValues, context);
 }
 
 function identify(graph: Graph, caller: Caller): Identity {
@@ -106,8 +118,12 @@ function conclude<Response extends object>(
   failure: BrokerError | undefined,
 ): Promise<Response> {
   const { envelope } = (response ?? {}) as { envelope?: Uint8Array };
-  draft.envelope ??= envelope && fingerprint(envelope);
+  if (envelope !== undefined && draft.envelope === undefined) {
+    draft.envelope = fingerprint(envelope);
+    Object.assign(draft, madeFacts(envelope));
+  }
   draft.outcome = failure?.reason ?? "done";
+  draft.durationUs = Math.round((performance.now() - ending.startedMs) * 1_000);
   return audit.append(draft).then(
     () => reply(ending, response, failure),
     (error: unknown) => {
@@ -132,30 +148,25 @@ function refusalOf({ service, operation }: Ending, error: unknown): BrokerError 
 }
 
 /** Every field from the start, so that all drafts have one shape. */
-function draftOf({ listener }: Caller, operation: string): Draft {
+function draftOf({ listener, peer }: Caller, operation: string): Draft {
   return {
     event: "result",
     call: ++calls,
     listener,
     identity: undefined,
     operation,
+    peer,
     key: undefined,
     envelope: undefined,
+    branch: undefined,
+    masterKeys: undefined,
+    contextNames: undefined,
     context: undefined,
+    decision: undefined,
+    rule: undefined,
+    grant: undefined,
     outcome: undefined,
+    durationUs: undefined,
     details: undefined,
   };
-}
-
-/** SHA-256, the first 16 bytes, in hex. */
-function fingerprint(envelope: Uint8Array): string {
-  return hash("sha256", envelope, "hex").slice(0, 32);
-}
-
-function recordedContext(graph: Graph, subject: Subject): Record<string, string> | undefined {
-  const names = graph.configuration.audit.contextValues;
-  const { context } = subject;
-  if (names.length === 0 || context === undefined) return undefined;
-  const pairs = names.filter((name) => Object.hasOwn(context, name)).map((name) => [name, context[name]!]);
-  return pairs.length === 0 ? undefined : (Object.fromEntries(pairs) as Record<string, string>);
 }
