@@ -19,3 +19,18 @@ test.skipIf(!buildGo("load"))("the bench's short mode prints every row", async (
   for (const row of rows.slice(1)) expect(row).toMatch(/ \d+\.\dk \|/);
   expect(stdout.toString()).toMatch(/start to first unwrap \d+ ms/);
 });
+
+test.skipIf(!buildGo("load"))("its table of providers has every row for what is here", async () => {
+  const script = join(root, "test/bench/bench.ts");
+  const env = { ...process.env, KEYBROKER_FAULTS: "env,pkcs11" };
+  const { status, stdout, stderr } = await run([process.execPath, script, "--providers", "--short"], {
+    env,
+    cwd: root,
+  });
+  expect(status, stderr).toBe(0);
+  const text = stdout.toString();
+  // A laptop without SoftHSM says so.
+  if (!text.includes("not here: pkcs11")) expect(text).toMatch(/\| SoftHSM, strict, 32 in flight \| \d+ unwraps\/s/);
+  for (const row of ["idle memory with env", "start to first unwrap", "env alone: idle memory"])
+    expect(text).toContain(row);
+});

@@ -30,10 +30,10 @@ export type Fault = (typeof faults)[number];
  * `inject`: the daemon's own clock goes an hour ahead (libfaketime; the backend's stays), and `backendHost` no longer
  * resolves (a hosts file of the daemon's own).
  */
-const runnerFaults = ["clock an hour off", "DNS failure"] as const satisfies readonly Fault[];
+type RunnerFault = Extract<Fault, "clock an hour off" | "DNS failure">;
 
 /** What `inject` is asked for. */
-export type BackendFault = Exclude<Fault, (typeof runnerFaults)[number]>;
+export type BackendFault = Exclude<Fault, RunnerFault>;
 
 /** A name that only the runner's daemons know: it is 127.0.0.1 there, and nothing while DNS fails. */
 export const backendHost = "backend.keybroker.test";
