@@ -3,6 +3,8 @@ import { perform, unwrap, wrap, generateDataKey, rewrap, check, inspect } from "
 import type { Bounds } from "../../../src/operations/index.ts";
 import { isBrokerError } from "../../../src/errors/index.ts";
 import type { BrokerError, Reason } from "../../../src/errors/index.ts";
+import { decode } from "../../../src/envelope/index.ts";
+import { fingerprint } from "../../../src/operations/recorded.ts";
 import { fakeWorld } from "../../fakes/graph.ts";
 import type { FakeWorld } from "../../fakes/graph.ts";
 
@@ -40,6 +42,35 @@ describe("the order of a call", () => {
       key: "backups/db",
       outcome: "done",
     });
+  });
+
+  test("a record says what the call was about, who let it, and how long it took", async () => {
+    const world = fakeWorld();
+    const { envelope } = await wrapIn(world);
+    await unwrapIn(world, envelope);
+    const header = decode(envelope);
+    const facts = {
+      branch: Buffer.from(header.branchId).toString("hex"),
+      masterKeys: header.recipients.map(({ masterKeyId }) => masterKeyId),
+      envelope: fingerprint(envelope),
+      contextNames: ["host"],
+      context: { host: "db1" },
+      decision: "allowed",
+      rule: 0,
+    };
+    expect(world.records).toEqual([
+      expect.objectContaining({ operation: "wrap", ...facts }),
+      expect.objectContaining({ operation: "unwrap", ...facts }),
+    ]);
+    for (const { durationUs } of world.records) expect(durationUs).toBeGreaterThanOrEqual(0);
+  });
+
+  test("a record of a denial says so, and names no rule", async () => {
+    const world = fakeWorld();
+    await refusal(wrapIn(world, { ...wrapping, key: "backups/other" }));
+    expect(world.records).toEqual([
+      expect.objectContaining({ key: "backups/other", decision: "denied", rule: undefined, outcome: "DENIED" }),
+    ]);
   });
 
   test("a call that reaches a provider has a record before it and one after", async () => {
