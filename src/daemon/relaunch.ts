@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { handoverMarker, packVariables } from "./handover.ts";
 import { StartError } from "./start-error.ts";
-import { forbidCores, refuseOpeners, requireNode } from "./hardening.ts";
+import { forbidCores, inspectorUrl, limitCores, refuseOpeners, refuseOpenings, requireNode } from "./hardening.ts";
 
 /** What the process must be started with, since V8 reads it only then, and node only there. */
 export const daemonFlags = [
@@ -37,6 +37,7 @@ export function relaunch(args: readonly string[]): void {
 function prepareProcess(args: readonly string[]): void {
   requireNode(process.versions.node);
   refuseOpeners(process.execArgv, process.env["NODE_OPTIONS"]);
+  refuseOpenings({ inspectorUrl: inspectorUrl(), report: process.report });
   forbidCores();
   const names = secretVariables(args, process.env);
   const exposed = names.some((name) => process.env[name] !== undefined);
@@ -70,8 +71,9 @@ function replace(names: readonly string[]): void {
   }
   environment[relaunchedMarker] = String(process.pid);
   const flags = [...new Set([...process.execArgv, ...daemonFlags])];
+  const command = limitCores([process.execPath, ...flags, ...process.argv.slice(1)]);
   try {
-    process.execve!(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)], environment);
+    process.execve!(command[0]!, command, environment);
   } catch {
     // The variables are still in process.env.
   }

@@ -1,8 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { forbidCores, refuseOpeners, requireNode } from "../../../src/daemon/hardening.ts";
+import { forbidCores, limitCores, refuseOpeners, refuseOpenings, requireNode } from "../../../src/daemon/hardening.ts";
 import { secretVariables } from "../../../src/daemon/relaunch.ts";
 
 describe("what would show memory", () => {
@@ -16,6 +17,14 @@ describe("what would show memory", () => {
     "--report-uncaught-exception",
     "--report-on-fatalerror",
     "--heap-prof",
+    "--cpu-prof-dir=/tmp",
+    "--prof",
+    "--tls-keylog=/tmp/keys",
+    "--trace-tls",
+    "--debug-port=9229",
+    "--experimental-network-inspection",
+    "--experimental-config-file=node.config.json",
+    "--abort-on-uncaught-exception",
   ])("%s keeps the daemon from serving, as a flag and in NODE_OPTIONS", (flag) => {
     const name = flag.split("=")[0]!.replaceAll("_", "-");
     expect(() => refuseOpeners(["--enable-source-maps", flag], undefined)).toThrow(name);
@@ -26,6 +35,25 @@ describe("what would show memory", () => {
     const flags = ["--max-semi-space-size=2", "--enable-source-maps", "--disable-sigusr1"];
     expect(() => refuseOpeners(flags, flags.join("  "))).not.toThrow();
     expect(() => refuseOpeners([], undefined)).not.toThrow();
+    expect(() => refuseOpeners([], "--title=--inspect --no-inspect --profile-x")).not.toThrow();
+  });
+
+  test.each(['"--insp\\ect"', '--in"spect=1"', '--title="a b" --inspect', "\t--inspect", '"--title=\\"" "--inspect"'])(
+    "NODE_OPTIONS are read as Node reads them: %s",
+    (options) => {
+      expect(() => refuseOpeners([], options)).toThrow("--inspect");
+    },
+  );
+
+  test("an open inspector, or reports, keep the daemon from serving however they were turned on", () => {
+    const report = { reportOnFatalError: false, reportOnSignal: false, reportOnUncaughtException: false };
+    expect(() => refuseOpenings({ inspectorUrl: undefined, report })).not.toThrow();
+    expect(() => refuseOpenings({ inspectorUrl: undefined, report: undefined })).not.toThrow();
+    expect(() => refuseOpenings({ inspectorUrl: "ws://127.0.0.1:9229/", report })).toThrow("an open inspector");
+    for (const name of Object.keys(report)) {
+      const on = { ...report, [name]: true };
+      expect(() => refuseOpenings({ inspectorUrl: undefined, report: on })).toThrow("diagnostic reports");
+    }
   });
 
   test("the message names the flag and not what follows it", () => {
@@ -55,6 +83,19 @@ describe("cores", () => {
     expect(readFileSync(file, "utf8")).toMatch(/^0x0/);
     expect(forbidCores(join(folder, "none"))).toBe(false);
     rmSync(folder, { recursive: true });
+  });
+
+  test("are limited to no bytes for the process that follows, unless they are", () => {
+    const limits = (core: string) => `Limit   Soft Limit  Hard Limit  Units\nMax core file size   ${core}   bytes\n`;
+    const command = ["/usr/bin/node", "main.js", "serve"];
+    expect(limitCores(command, limits("0    0   "))).toEqual(command);
+    for (const core of ["unlimited  unlimited", "0    unlimited", ""]) {
+      const limited = limitCores(command, limits(core));
+      const script = 'ulimit -H -c; ulimit -S -c; echo "$@"';
+      const words = [...limited.slice(0, -command.length), "/bin/sh", "-c", script, "sh", "a b"];
+      const { stdout } = spawnSync(words[0]!, words.slice(1), { encoding: "utf8" });
+      expect(stdout).toBe("0\n0\na b\n");
+    }
   });
 });
 
