@@ -70,6 +70,7 @@ function buildKey(name: string, entry: KeyEntry, providers: Providers, findings:
         ? { maxAgeMs: 0, maxEntries: 0 }
         : { maxAgeMs: unwrapCache.maxAge, maxEntries: unwrapCache.maxEntries },
     verifyWrap: entry.verifyWrap === "all",
+    onStoreLoss: entry.onStoreLoss,
   };
 }
 

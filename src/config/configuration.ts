@@ -33,6 +33,8 @@ export interface KeyConfiguration {
   readonly unwrapCache: { readonly maxAgeMs: number; readonly maxEntries: number };
   /** A new branch key is unwrapped again by every recipient before it seals. */
   readonly verifyWrap: boolean;
+  /** Whether unwrapping goes on while the store is away, which knows the stops of other processes. */
+  readonly onStoreLoss: "allow" | "refuse";
 }
 
 /** An opened-to-be provider. */
@@ -126,6 +128,7 @@ export const permissions = [
   "admin.masterkeys.rotate",
   "admin.masterkeys.update",
   "admin.status",
+  "admin.stop",
 ] as const;
 
 export type Permission = (typeof permissions)[number];
@@ -202,6 +205,12 @@ interface AuditConfiguration {
   readonly contextValues: readonly string[];
 }
 
+/** So many in a window that begins with the clock. */
+export interface RateConfiguration {
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
 /** All of it. */
 export interface Configuration {
   /** The file it came from; undefined for the embedded default. */
@@ -218,6 +227,8 @@ export interface Configuration {
   readonly groups: ReadonlyMap<string, readonly string[]>;
   readonly policy: readonly RuleConfiguration[];
   readonly audit: AuditConfiguration;
+  /** Undefined: counts are kept in memory, and stops in a file alone. */
+  readonly store: { /** An absolute path. */ readonly sqlite: string } | undefined;
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
   readonly log: { readonly level: "error" | "warn" | "info" | "debug" };
   readonly limits: {
@@ -235,5 +246,9 @@ export interface Configuration {
     readonly providerTimeoutMs: number;
     /** From one look at all master keys to the next. */
     readonly probeIntervalMs: number;
+    /** Envelopes of one identity that providers may refuse before none is shown to them any more. */
+    readonly refusedLoads: RateConfiguration;
+    /** Calls of one identity that may reach a provider; undefined: no bound of its own. */
+    readonly providerCallsPerIdentity: RateConfiguration | undefined;
   };
 }

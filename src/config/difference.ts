@@ -17,7 +17,7 @@ interface ConfigurationDifference {
 
 /** Compares two configurations by what they say, not by how their files write it. */
 export function configurationDifference(before: Configuration, after: Configuration): ConfigurationDifference {
-  const plain = ["realm", "acceptRealms", "audit", "metrics", "log", "limits"] as const;
+  const plain = ["realm", "acceptRealms", "audit", "store", "metrics", "log", "limits"] as const;
   const maps = ["providers", "keys", "listeners", "identities", "groups"] as const;
   const changed = [
     ...plain.filter((part) => differ(before[part], after[part])),

@@ -10,11 +10,12 @@ import { checkKeys } from "./check/keys.ts";
 import { checkListeners } from "./check/listeners.ts";
 import { checkPolicy } from "./check/policy.ts";
 import { checkReferences } from "./check/references.ts";
+import { checkStore } from "./check/store.ts";
 import type { Configuration } from "./configuration.ts";
 import { parseDocument, type ConfigurationDocument } from "./document.ts";
 import { readDraft } from "./draft.ts";
 import { readProviders, type LoadKind } from "./kinds.ts";
-import { ConfigurationError, pathText, type Finding, type Problem } from "./problem.ts";
+import { ConfigurationError, pathText, type Finding, type Path, type Problem } from "./problem.ts";
 import { readConfigurationFile } from "./read-file.ts";
 import type { ShellEntry } from "./schema/root.ts";
 
@@ -23,6 +24,8 @@ export interface LoadedConfiguration {
   readonly configuration: Configuration;
   /** In the file's order. */
   readonly warnings: readonly Problem[];
+  /** Where something stands in the file: its line and column, from 1. `atName` asks for the name of a map's entry. */
+  readonly locate: (path: Path, atName?: boolean) => { readonly line: number; readonly column: number };
 }
 
 /** What configurationFrom needs beside the text. */
@@ -31,6 +34,8 @@ export interface LoadOptions {
   readonly file?: string;
   /** Look into the certificate and key files it names (the default), or leave them alone. */
   readonly files?: "check" | "skip";
+  /** What a file comes to that others may change: refused (the default), or loaded with a warning. */
+  readonly access?: "refuse" | "warn";
   /** Where provider kinds come from: for tests. */
   readonly loadKind?: LoadKind;
 }
@@ -40,10 +45,13 @@ export async function loadConfiguration(file: string, options: LoadOptions = {})
   const read = await readConfigurationFile(file);
   const whole = { file, line: 0, column: 0, path: "" };
   if (read.text === undefined) throw new ConfigurationError([{ ...whole, message: read.fault }]);
+  const { access } = read;
+  if (access === undefined) return configurationFrom(read.text, { ...options, file });
+  const problem = { ...whole, message: `this file ${access}` };
+  // Before anything in it counts: it names modules that would be loaded.
+  if (options.access !== "warn") throw new ConfigurationError([problem]);
   const loaded = await configurationFrom(read.text, { ...options, file });
-  if (!read.open) return loaded;
-  const message = "every user of this machine can change this file: chmod o-w it";
-  return { ...loaded, warnings: [{ ...whole, message }, ...loaded.warnings] };
+  return { ...loaded, warnings: [problem, ...loaded.warnings] };
 }
 
 /** Makes a configuration of a text. Throws ConfigurationError with all problems. */
@@ -60,7 +68,11 @@ export async function configurationFrom(text: string, options: LoadOptions = {})
   if (reported.length > 0 || parts.shell === undefined) throw new ConfigurationError(reported);
   const digest = createHash("sha256").update(text).digest("hex");
   const configuration = finish(parts, parts.shell, { file, digest, folder });
-  return { configuration, warnings: located(faults.warnings, document, file).sort(byPlace) };
+  const locate: LoadedConfiguration["locate"] = (path, atName) => {
+    const { line, column } = document.locate(path, atName);
+    return { line, column };
+  };
+  return { configuration, warnings: located(faults.warnings, document, file).sort(byPlace), locate };
 }
 
 async function read(value: unknown, folder: string, options: LoadOptions): Promise<{ parts: Parts; faults: Faults }> {
@@ -74,6 +86,7 @@ async function read(value: unknown, folder: string, options: LoadOptions): Promi
   checkListeners(parts, faults);
   checkIdentities(parts, faults);
   checkPolicy(parts, faults);
+  checkStore(parts, faults);
   if (options.files !== "skip") await checkFiles(parts, faults);
   return { parts, faults };
 }
@@ -93,7 +106,7 @@ function finish(
     maxMessage,
     maxHeaders,
   } = shell.limits;
-  const { maxStreamsPerConnection, maxProviderCalls } = shell.limits;
+  const { maxStreamsPerConnection, maxProviderCalls, refusedLoads, providerCallsPerIdentity } = shell.limits;
   return {
     file: origin.file,
     digest: origin.digest,
@@ -116,6 +129,7 @@ function finish(
       reserveBytes: shell.audit.reserve,
       denialsPerSecond: shell.audit.denialsPerSecond,
     },
+    store: shell.store && { sqlite: resolve(origin.folder, shell.store.sqlite) },
     metrics: shell.metrics?.listen,
     log: shell.log,
     limits: {
@@ -129,6 +143,8 @@ function finish(
       maxProviderCalls,
       providerTimeoutMs: providerTimeout,
       probeIntervalMs: probeInterval,
+      refusedLoads,
+      providerCallsPerIdentity,
     },
   };
 }

@@ -36,6 +36,7 @@ const key: KeyConfiguration = {
   branchKey: { maxAgeMs: 3_600_000, maxWraps: 1_048_576, graceMs: 0 },
   unwrapCache: { maxAgeMs: 3_600_000, maxEntries: 10 },
   verifyWrap: true,
+  onStoreLoss: "allow",
 };
 
 const h0 = encodeBranchHeader({

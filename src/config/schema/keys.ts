@@ -16,7 +16,7 @@ const recipients = z.array(recipient, { error: recipientsWords }).max(8, { error
 const contextWords = 'expected a context name: a-z, 0-9, ".", "_", "/" and "-", at most 64';
 
 /** A name of a context pair. */
-const contextName = z
+export const contextName = z
   .string({ error: contextWords })
   .regex(/^[a-z0-9][a-z0-9._/-]{0,63}$/, { error: contextWords })
   .meta({ title: "context name" });
@@ -93,6 +93,11 @@ export const key = z
         .prefault("all")
         .describe(
           "`all`: a new branch key seals nothing until every recipient has unwrapped it again. `none`: for hosts that may only encrypt.",
+        ),
+      onStoreLoss: oneOf(["allow", "refuse"])
+        .prefault("allow")
+        .describe(
+          "Whether unwrapping goes on, under the stops known by then, while the store cannot be reached. `refuse` needs a store.",
         ),
     },
     { error: "expected a map with wrapTo" },

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { contextNames } from "./keys.ts";
-import { address, duration, oneOf, path, size, wholeNumber } from "./words.ts";
+import { address, duration, oneOf, path, rate, size, wholeNumber } from "./words.ts";
 
 /** Where every attempt is recorded. */
 export const audit = z
@@ -60,6 +60,21 @@ export const log = z
   .prefault({})
   .describe("The log on standard error.");
 
+/** Where counts, stops and grants are kept. */
+export const store = z
+  .strictObject(
+    {
+      sqlite: path("a file").describe(
+        "A file of the daemon's own, which processes of one machine may share. `stops.json` is written beside it.",
+      ),
+    },
+    { error: "expected a map with sqlite" },
+  )
+  .optional()
+  .describe(
+    "Counts of quotas, stops and grants. Left out: quotas are counted in memory alone, and begin anew with each start.",
+  );
+
 /** Bounds that keep one caller or backend from taking the daemon with it. */
 export const limits = z
   .strictObject({
@@ -79,6 +94,14 @@ export const limits = z
     probeInterval: duration("1s", "1h")
       .prefault("30s")
       .describe("How often every master key is looked at; while a provider is down, every 5s if that is more often."),
+    refusedLoads: rate()
+      .prefault("60/m")
+      .describe(
+        "Envelopes of one identity that providers may refuse; beyond it, no call of that identity reaches one.",
+      ),
+    providerCallsPerIdentity: rate()
+      .optional()
+      .describe("Calls of one identity that may reach a provider. Left out: as many as its quotas let."),
   })
   .prefault({})
   .describe("Bounds that keep one caller or backend from taking the daemon with it.");

@@ -6,7 +6,7 @@ import { key } from "./keys.ts";
 import { listener } from "./listeners.ts";
 import { rule } from "./policy.ts";
 import { provider } from "./providers.ts";
-import { audit, limits, log, metrics } from "./rest.ts";
+import { audit, limits, log, metrics, store } from "./rest.ts";
 import { keyName, name, oneOrMore, realm } from "./words.ts";
 
 const versionWords = "expected 1, the only version there is";
@@ -20,6 +20,7 @@ const alone = {
     .prefault([])
     .describe("Other realms whose envelopes are opened too, as after a move."),
   audit,
+  store,
   metrics,
   log,
   limits,

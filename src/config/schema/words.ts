@@ -70,6 +70,23 @@ export function size(smallest: string, largest: string) {
     .meta({ title: `size, ${smallest} to ${largest}`, pattern: "^(0|[1-9][0-9]{0,8})(B|KiB|MiB|GiB)$" });
 }
 
+/** The milliseconds of a window, by its letter. */
+const windows: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** So many in a window: `60/m`. */
+export function rate() {
+  const error = 'expected a rate such as "500/s" or "60/m", by s, m, h or d';
+  const pattern = /^([1-9][0-9]{0,8})\/([smhd])$/;
+  return z
+    .string({ error })
+    .regex(pattern, { error })
+    .transform((text) => {
+      const [, limit, window] = pattern.exec(text) ?? [];
+      return { limit: Number(limit), windowMs: windows[window!]! };
+    })
+    .meta({ title: "rate" });
+}
+
 /** A whole number within bounds, both included. */
 export function wholeNumber(least: number, most: number) {
   const error = `expected a whole number from ${least} to ${most}`;

@@ -32,6 +32,7 @@ export function keyOf(changes: Partial<KeyConfiguration> = {}): KeyConfiguration
     branchKey: { maxAgeMs: 3_600_000, maxWraps: 2 ** 20, graceMs: 0 },
     unwrapCache: { maxAgeMs: 600_000, maxEntries: 1_000 },
     verifyWrap: true,
+    onStoreLoss: "allow",
     ...changes,
   };
 }

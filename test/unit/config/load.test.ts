@@ -36,6 +36,7 @@ describe("a minimal configuration", () => {
             branchKey: { maxAgeMs: 3_600_000, maxWraps: 1_048_576, graceMs: 21_600_000 },
             unwrapCache: { maxAgeMs: 600_000, maxEntries: 1_000 },
             verifyWrap: true,
+            onStoreLoss: "allow",
           },
         ],
       ]),
@@ -78,6 +79,7 @@ describe("a minimal configuration", () => {
         reserveBytes: 16_777_216,
         denialsPerSecond: 100,
       },
+      store: undefined,
       metrics: undefined,
       log: { level: "info" },
       limits: {
@@ -91,6 +93,8 @@ describe("a minimal configuration", () => {
         maxProviderCalls: 64,
         providerTimeoutMs: 5_000,
         probeIntervalMs: 30_000,
+        refusedLoads: { limit: 60, windowMs: 60_000 },
+        providerCallsPerIdentity: undefined,
       },
     });
     expect(await warningsOf(textOf())).toEqual([]);

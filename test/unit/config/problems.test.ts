@@ -81,11 +81,7 @@ describe("fields", () => {
   it.each([
     ["writeFormat", textOf({ extra: "writeFormat: kb1\n" })],
     ["approvers", textOf({ extra: "approvers: {}\n" })],
-    ["store", textOf({ extra: "store: { sqlite: /x }\n" })],
-    [
-      "keys.backups/db.onStoreLoss",
-      textOf({ keys: "{ backups/db: { wrapTo: [{ provider: local }], onStoreLoss: allow } }" }),
-    ],
+    ["store.postgres", textOf({ extra: "store: { sqlite: /x, postgres: /y }\n" })],
     ["audit.sealed", textOf({ extra: "audit: { sealed: true }\n" })],
   ])("of other versions are unknown: %s", async (path, text) => {
     expect((await errorOf(text)).problems).toMatchObject([{ path, message: "unknown field" }]);
