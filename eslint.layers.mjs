@@ -18,7 +18,7 @@ const doors = {
 /** Who may import whom; `main` is src/main.ts, `providers` every folder of providers/, the rest are folders of src/. */
 const allowed = {
   main: ["cli", "daemon", "config", "errors", "provider"],
-  cli: ["audit", "client", "config", "daemon", "doctor", "envelope", "errors", "proto", "providers", "secret"],
+  cli: ["audit", "client", "config", "daemon", "doctor", "envelope", "errors", "policy", "proto", "providers", "secret"],
   daemon: [
     "audit",
     "broker",

@@ -45,7 +45,8 @@ export function environmentOf(pairs: readonly string[]): Map<string, string> {
   );
 }
 
-function uniquePairs(
+/** Pairs whose names are all different; `check` may refuse a name or a value. */
+export function uniquePairs(
   flag: string,
   pairs: readonly string[],
   check: (name: string, value: string) => void,

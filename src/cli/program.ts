@@ -25,6 +25,7 @@ const commandFiles: Readonly<Record<string, () => Promise<CommandFile>>> = {
   doctor: () => import("./commands/doctor.ts"),
   pkcs11: () => import("./commands/pkcs11.ts"),
   audit: () => import("./commands/audit.ts"),
+  policy: () => import("./commands/policy.ts"),
   status: () => import("./commands/status.ts"),
   completion: () => import("./commands/completion.ts"),
   "generate-master-key": () => import("./commands/generate-master-key.ts"),

@@ -2,3 +2,7 @@
 
 export { conditionHolds } from "./conditions.ts";
 export { createPolicy } from "./create-policy.ts";
+export { explain } from "./explain.ts";
+export type { Explanation } from "./explain.ts";
+export { reviewPolicy } from "./review.ts";
+export type { PolicyReview } from "./review.ts";

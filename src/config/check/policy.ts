@@ -1,6 +1,6 @@
 // Checks of rules: what could never be allowed, and identities and keys that no rule speaks of.
 
-import { namesKey, patternsCovering } from "../patterns.ts";
+import { bringsContext, bringsEnvelope, namesKey, patternsCovering } from "../patterns.ts";
 import type { Parts } from "../build.ts";
 import type { Permission, RuleConfiguration } from "../configuration.ts";
 import type { Path } from "../problem.ts";
@@ -8,12 +8,6 @@ import type { Faults } from "./faults.ts";
 
 /** Who can come in, and by which listeners. */
 type Ways = ReadonlyMap<string, ReadonlySet<string>>;
-
-/** Operations whose caller says what the data key is for. */
-const withContext: ReadonlySet<Permission> = new Set<Permission>(["wrap", "unwrap", "generate", "check"]);
-
-/** Operations on an envelope: what a grant counts. */
-const withEnvelope: ReadonlySet<Permission> = new Set<Permission>(["unwrap", "rewrap", "check", "inspect"]);
 
 /** All checks of the policy. */
 export function checkPolicy(parts: Parts, faults: Faults): void {
@@ -54,9 +48,9 @@ function checkPermissions(rule: RuleConfiguration, path: Path, { errors }: Fault
 function uselessness({ keys, when, grant }: RuleConfiguration, permission: Permission): string | undefined {
   if (!namesKey(permission) && !keys.includes("*"))
     return `${permission} is about no key: it could never be allowed unless keys is "*"`;
-  if (when.length > 0 && !withContext.has(permission))
+  if (when.length > 0 && !bringsContext(permission))
     return `${permission} brings no context, so it could never be allowed where when asks for one: give it a rule of its own`;
-  if (grant !== undefined && !withEnvelope.has(permission))
+  if (grant !== undefined && !bringsEnvelope(permission))
     return `${permission} brings no envelope, and grants are for envelopes: give it a rule of its own`;
   return undefined;
 }

@@ -18,7 +18,7 @@ function readOneOrMore<Output>(item: z.ZodType<Output, string>, what: string, mo
   const error = `expected ${what}, or a list of several, at most ${most}`;
   return z
     .union([item, z.array(item, { error }).min(1, { error }).max(most, { error })], { error })
-    .transform((value) => (Array.isArray(value) ? value : [value]) as Output[]);
+    .transform((value) => (Array.isArray(value) ? value : [value]));
 }
 
 const conditionWords = "expected a condition in quotes, such as 'context.tenant == identity.tenant'";
