@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import type {
+  ApproverConfiguration,
   IdentityConfiguration,
   KeyConfiguration,
   ListenerConfiguration,
@@ -24,6 +25,7 @@ export interface Parts {
   readonly keys: ReadonlyMap<string, KeyConfiguration>;
   readonly listeners: ReadonlyMap<string, ListenerConfiguration>;
   readonly identities: ReadonlyMap<string, IdentityConfiguration>;
+  readonly approvers: ReadonlyMap<string, ApproverConfiguration>;
   /** By their index in the file. */
   readonly rules: ReadonlyMap<number, RuleConfiguration>;
   /** All names that stand in the file, also of entries with faults. */
@@ -39,6 +41,11 @@ export function buildParts(draft: Draft, providers: Providers, folder: string, f
     keys: mapEntries(keys.entries, (name, entry) => buildKey(name, entry, providers, findings)),
     listeners: mapEntries(listeners.entries, (name, entry) => buildListener(name, entry, folder)),
     identities: mapEntries(identities.entries, (name, entry) => buildIdentity(name, entry, folder)),
+    approvers: mapEntries(new Map(Object.entries(shell?.approvers ?? {})), (name, { sshKey, identities: own }) => ({
+      name,
+      sshKey: resolve(folder, sshKey),
+      identities: own,
+    })),
     rules: new Map([...rules].map(([index, entry]) => [index, buildRule(entry)])),
     names: { keys: keys.names, listeners: listeners.names, identities: identities.names },
     shell,

@@ -129,6 +129,11 @@ export const permissions = [
   "admin.masterkeys.update",
   "admin.status",
   "admin.stop",
+  "admin.grants.request",
+  "admin.grants.approve",
+  "admin.grants.open",
+  "admin.grants.list",
+  "admin.grants.revoke",
 ] as const;
 
 export type Permission = (typeof permissions)[number];
@@ -167,6 +172,15 @@ export interface GrantRequirement {
   readonly maxForMs: number;
   /** The most envelopes a grant may open. */
   readonly maxUnwraps: number;
+}
+
+/** Somebody whose signature on a grant counts. */
+export interface ApproverConfiguration {
+  readonly name: string;
+  /** A file of SSH public keys, an absolute path. */
+  readonly sshKey: string;
+  /** Identities that this person acts as: grants for them, or asked for by them, are not theirs to approve. */
+  readonly identities: readonly string[];
 }
 
 /** A rule that allows. What no rule allows is denied; of several that allow, the first in the file counts. */
@@ -225,6 +239,7 @@ export interface Configuration {
   readonly identities: ReadonlyMap<string, IdentityConfiguration>;
   /** Members of groups: names of identities. */
   readonly groups: ReadonlyMap<string, readonly string[]>;
+  readonly approvers: ReadonlyMap<string, ApproverConfiguration>;
   readonly policy: readonly RuleConfiguration[];
   readonly audit: AuditConfiguration;
   /** Undefined: counts are kept in memory, and stops in a file alone. */

@@ -1,5 +1,6 @@
 // Configuration: from a YAML file to checked values, or to everything that is wrong with it.
 
+export { readApproverKeys } from "./approver-keys.ts";
 export { conditionText, nameAttribute, parseCondition } from "./condition.ts";
 export type { Condition } from "./condition.ts";
 export type * from "./configuration.ts";

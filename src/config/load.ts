@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import { buildParts, type Parts } from "./build.ts";
+import { checkApprovers } from "./check/approvers.ts";
 import { checkFiles } from "./check/files.ts";
 import { noFaults, type Faults } from "./check/faults.ts";
 import { checkIdentities } from "./check/identities.ts";
@@ -87,7 +88,10 @@ async function read(value: unknown, folder: string, options: LoadOptions): Promi
   checkIdentities(parts, faults);
   checkPolicy(parts, faults);
   checkStore(parts, faults);
-  if (options.files !== "skip") await checkFiles(parts, faults);
+  if (options.files !== "skip") {
+    checkApprovers(parts, faults);
+    await checkFiles(parts, faults);
+  }
   return { parts, faults };
 }
 
@@ -117,6 +121,7 @@ function finish(
     listeners: parts.listeners,
     identities: parts.identities,
     groups: new Map(Object.entries(shell.groups)),
+    approvers: parts.approvers,
     policy: [...parts.rules.values()],
     audit: {
       folder: resolve(origin.folder, shell.audit.folder ?? "audit"),

@@ -4,7 +4,7 @@ import type { Permission } from "./configuration.ts";
 
 /** Whether a permission is about one key. Those that are not are granted by rules whose keys are `*` alone. */
 export function namesKey(permission: Permission): boolean {
-  return permission !== "admin.status";
+  return permission !== "admin.status" && !permission.startsWith("admin.grants.");
 }
 
 /** Operations whose caller says what the data key is for. */

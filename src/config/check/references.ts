@@ -27,10 +27,14 @@ export function checkReferences(document: unknown, faults: Faults): void {
   checkGroups(groups, identities, faults);
   const named = new Set([...identities, ...Object.keys(groups)]);
   checkWithin(parts.identities, identities, faults);
+  const approvers = new Set(Object.keys(mapOf(raw["approvers"])));
+  for (const [approver, entry] of Object.entries(mapOf(raw["approvers"])))
+    checkNames(mapOf(entry)["identities"], ["approvers", approver, "identities"], "identity", identities, faults);
   const patterns = new Set(Object.keys(parts.keys).flatMap(patternsCovering));
   itemsOf(raw["policy"]).forEach(([rule, index]) => {
-    checkWho(mapOf(rule)["who"], ["policy", index, "who"], named, faults);
+    checkNames(mapOf(rule)["who"], ["policy", index, "who"], "identity", named, faults);
     checkPatterns(mapOf(rule)["keys"], ["policy", index, "keys"], { keys: parts.keys, patterns }, faults);
+    checkNames(mapOf(mapOf(rule)["grant"])["from"], ["policy", index, "grant", "from"], "approver", approvers, faults);
   });
 }
 
@@ -71,9 +75,9 @@ function checkWithin(entries: Raw, known: ReadonlySet<string>, { errors }: Fault
   }
 }
 
-function checkWho(value: unknown, path: Path, known: ReadonlySet<string>, { errors }: Faults): void {
+function checkNames(value: unknown, path: Path, what: string, known: ReadonlySet<string>, { errors }: Faults): void {
   for (const [name, index] of textsOf(value)) {
-    if (!known.has(name)) errors.push(unknownName([...path, index], "identity", name, known, errors.length));
+    if (!known.has(name)) errors.push(unknownName([...path, index], what, name, known, errors.length));
   }
 }
 
@@ -84,7 +88,7 @@ function checkGroups(groups: Raw, identities: ReadonlySet<string>, faults: Fault
       const message = "an identity has this name too: a rule that speaks of it could mean either";
       faults.errors.push({ path: ["groups", group], atName: true, message });
     }
-    checkWho(members, ["groups", group], identities, faults);
+    checkNames(members, ["groups", group], "identity", identities, faults);
   }
 }
 

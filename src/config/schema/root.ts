@@ -1,6 +1,7 @@
 // The whole configuration's schema: what is read, and what the JSON Schema and the documentation are made from.
 
 import { z } from "zod";
+import { approvers } from "./approvers.ts";
 import { identity } from "./identities.ts";
 import { key } from "./keys.ts";
 import { listener } from "./listeners.ts";
@@ -43,6 +44,7 @@ export const shell = z.strictObject(
     listeners: z.record(z.string(), z.unknown(), mapOf("listeners, each under its name")),
     identities: z.record(z.string(), z.unknown(), mapOf("identities, each under its name")).prefault({}),
     groups,
+    approvers,
     policy: z.array(z.unknown(), { error: rulesWords }),
   },
   { error: "expected a map that begins with version: 1" },
@@ -62,5 +64,6 @@ export const root = z.strictObject({
     .prefault({})
     .describe("Callers that show a certificate, each under its name. A unix listener names its identity itself."),
   groups,
+  approvers,
   policy: z.array(rule, { error: rulesWords }).describe("Who may do what. What no rule allows is denied."),
 });
