@@ -2,12 +2,12 @@
 
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { allocate, wipe } from "../secret/index.ts";
+import { accessFault, allocate, wipe, type FileUse } from "../secret/index.ts";
 
 /** No PEM file is larger: a bundle of some hundred authorities has 200 KiB. */
 const maxPemBytes = 1_048_576;
 
-/** A PEM file that cannot be used. The message says why and holds nothing of what is in the file. */
+/** A file of certificates or keys that cannot be used. The message says why and holds nothing of what is in the file. */
 export class PemError extends Error {
   override readonly name = "PemError";
 }
@@ -29,24 +29,26 @@ export function readCertificates(file: string): X509Certificate[] {
 
 /** The private key of a PEM file. Throws PemError. */
 export function readPrivateKey(file: string): KeyObject {
-  return withContent(file, (bytes) => {
-    try {
-      return createPrivateKey({ key: bytes, format: "pem" });
-    } catch {
-      // Both forms of encrypted keys (RFC 7468, RFC 1421) have this word in their header.
-      const fault = bytes.includes("ENCRYPTED") ? "private key that is not encrypted" : "private key in PEM form";
-      throw new PemError(`${file} has no ${fault}`);
-    }
-  });
+  return withContent(
+    file,
+    (bytes) => {
+      try {
+        return createPrivateKey({ key: bytes, format: "pem" });
+      } catch {
+        // Both forms of encrypted keys (RFC 7468, RFC 1421) have this word in their header.
+        const fault = bytes.includes("ENCRYPTED") ? "private key that is not encrypted" : "private key in PEM form";
+        throw new PemError(`${file} has no ${fault}`);
+      }
+    },
+    "secret",
+  );
 }
 
-/** Whether users who are neither the file's owner nor of its group can read it. Throws PemError. */
-export function isReadableByEveryone(file: string): boolean {
-  return withFile(file, (descriptor) => (fstatSync(descriptor).mode & 0o004) !== 0);
-}
-
-/** Reads into a buffer of its own, wiped afterwards: the file may be a private key. */
-function withContent<T>(file: string, use: (bytes: Buffer) => T): T {
+/**
+ * Lets `use` see a file's bytes, in a buffer that is wiped afterwards: they may be a private key. Throws PemError, also
+ * for a file that others may change, or read where it is a secret.
+ */
+export function withContent<T>(file: string, use: (bytes: Buffer) => T, is: FileUse = "decides"): T {
   return withFile(file, (descriptor) => {
     const room = allocate(Math.min(fstatSync(descriptor).size, maxPemBytes) + 1);
     try {
@@ -55,12 +57,21 @@ function withContent<T>(file: string, use: (bytes: Buffer) => T): T {
         const read = readSync(descriptor, room, length, room.length - length, null);
         length += read;
         if (length === room.length) throw new PemError(`${file} has more than 1 MiB or grows while it is read`);
-        if (read === 0) return use(room.subarray(0, length));
+        if (read === 0) break;
       }
+      const made = use(room.subarray(0, length));
+      requireAccess(descriptor, file, is);
+      return made;
     } finally {
       wipe(room);
     }
   });
+}
+
+/** What a file is wrong in itself is said first: this is for one that would do. */
+function requireAccess(descriptor: number, file: string, is: FileUse): void {
+  const fault = accessFault(fstatSync(descriptor), is);
+  if (fault !== undefined) throw new PemError(`${file} ${fault}`);
 }
 
 function withFile<T>(file: string, use: (descriptor: number) => T): T {

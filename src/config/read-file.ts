@@ -2,13 +2,18 @@
 
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
+import { accessFault } from "../secret/index.ts";
 import { fileWords } from "./pem.ts";
 
 const maxBytes = 1_048_576;
 
 /** What came of reading: the text, or why there is none. */
 export type FileText =
-  | { readonly text: string; readonly fault?: undefined; /** Everyone may write the file. */ readonly open: boolean }
+  | {
+      readonly text: string;
+      readonly fault?: undefined;
+      /** Who but its owner may change the file. */ readonly access: string | undefined;
+    }
   | { readonly text?: undefined; readonly fault: string };
 
 /** Reads a file of at most 1 MiB of UTF-8 without a byte order mark. */
@@ -21,7 +26,7 @@ export async function readConfigurationFile(file: string): Promise<FileText> {
       if (stat.isDirectory()) return { fault: "this is a folder: name the file in it" };
       const bytes = Buffer.alloc(maxBytes + 1);
       const length = await fill(handle, bytes);
-      return decoded(bytes.subarray(0, length), (stat.mode & 0o002) !== 0);
+      return decoded(bytes.subarray(0, length), accessFault(stat, "decides"));
     } finally {
       await handle.close();
     }
@@ -41,7 +46,7 @@ async function fill(handle: Awaited<ReturnType<typeof open>>, bytes: Buffer): Pr
 
 const notText: FileText = { fault: "this file is not text in UTF-8" };
 
-function decoded(bytes: Buffer, isOpen: boolean): FileText {
+function decoded(bytes: Buffer, access: string | undefined): FileText {
   if (bytes.length > maxBytes) return { fault: "this file has more than 1 MiB: it is no configuration" };
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     return { fault: "this file begins with a byte order mark: save it as UTF-8 without one" };
@@ -49,7 +54,7 @@ function decoded(bytes: Buffer, isOpen: boolean): FileText {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     // UTF-16 without a byte order mark is UTF-8 too, with a NUL beside every letter.
-    return text.includes("\0") ? notText : { text, open: isOpen };
+    return text.includes("\0") ? notText : { text, access };
   } catch {
     return notText;
   }

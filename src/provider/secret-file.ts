@@ -1,16 +1,16 @@
 // Reads a secret from a file through a buffer of its own: fs.readFile may use memory that other code shares.
 
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import type { BigIntStats } from "node:fs";
 import { BrokerError } from "../errors/index.ts";
-import { allocate, copy, wipe } from "../secret/index.ts";
+import { accessFault, allocate, copy, wipe } from "../secret/index.ts";
 
 /** The largest secret file, in bytes. */
 const maxSecretBytes = 65_536;
 
 /**
  * The file's bytes, in a buffer of its own that the caller wipes. Throws REQUEST_INVALID, naming the file, when it
- * cannot be read or has more than 64 KiB.
+ * cannot be read, has more than 64 KiB, belongs to another user than root or this one, or is open to others.
  */
 export function readSecretFile(path: string): Buffer {
   const room = allocate(maxSecretBytes + 1);
@@ -34,6 +34,12 @@ export function statSecretFile(path: string): BigIntStats {
 function fill(path: string, room: Buffer): number {
   const file = attempt(path, () => openSync(path, "r"));
   try {
+    // Of what is open, not of what the path names by then.
+    const fault = accessFault(
+      attempt(path, () => fstatSync(file)),
+      "secret",
+    );
+    if (fault !== undefined) throw refused(path, fault);
     let length = 0;
     for (;;) {
       const read = attempt(path, () => readSync(file, room, length, room.length - length, null));

@@ -2,6 +2,9 @@
 
 import { openSync, readSync } from "node:fs";
 
+export { accessFault } from "./access.ts";
+export type { FileUse } from "./access.ts";
+
 /**
  * A zeroed buffer with memory of its own. `Buffer.from`, `allocUnsafe` and `concat` may hand out a slice of a slab
  * that other code shares. The caller owns and wipes it.

@@ -44,7 +44,7 @@ describe.skipIf(programs.includes(undefined))("over SoftHSM", () => {
     const least = { tokenLabel: "one", pin: `file:${token.pinFile}` };
     const parse = (more: object) => pkcs11.settings.parse({ ...least, ...more }) as Pkcs11Settings;
     await generateKey(parse({ library: hsm.library, environment: hsm.environment }), { label: "k" });
-    if (changes.pin !== undefined) writeFileSync(token.pinFile, changes.pin);
+    if (changes.pin !== undefined) writeFileSync(token.pinFile, changes.pin, { mode: 0o600 });
     const environment = { ...hsm.environment, ...shim.environment };
     const provider: Provider = await pkcs11.open(parse({ library: shim.path, environment }) as never);
     ends.push(() => provider.close());
@@ -76,7 +76,7 @@ describe.skipIf(programs.includes(undefined))("over SoftHSM", () => {
     process.kill(pid, "SIGKILL");
     for (let i = 0; i < 3; i++) expect(await reasonOf(open())).toBe("KEY_DISABLED");
     expect(logIns()).toHaveLength(1);
-    writeFileSync(token.pinFile, token.pin);
+    writeFileSync(token.pinFile, token.pin, { mode: 0o600 });
     const key = await until("a child again", () => open().catch(() => undefined));
     await roundTrip(key);
     expect(logIns()).toHaveLength(2);

@@ -38,7 +38,7 @@ path "transit/keys/kb" { capabilities = ["read"] }`;
 /** Replaces a file as Kubernetes and Vault Agent do: at once. */
 function put(name: string, text: string): string {
   const path = join(folder, name);
-  writeFileSync(`${path}.new`, text);
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
   renameSync(`${path}.new`, path);
   return path;
 }

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await authority.issue("tls", [{ type: "dns", value: "keybroker.example" }]);
   writeFileSync(join(etc, "clients.pem"), readFileSync(authority.ca));
   for (const [, name] of example.matchAll(/file:\/run\/credentials\/keybroker\/([a-z0-9-.]+)/g))
-    writeFileSync(join(etc, name!), "unread");
+    writeFileSync(join(etc, name!), "unread", { mode: 0o600 });
   for (const [, name] of example.matchAll(/"\$\{([A-Z_]+)\}"/g)) process.env[name!] = "unread";
   onThisMachine = example.replaceAll("/etc/keybroker/", `${etc}/`).replaceAll("/run/credentials/keybroker/", `${etc}/`);
 });

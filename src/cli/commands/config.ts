@@ -33,7 +33,7 @@ async function checkFile(io: Io, file: string, json: boolean): Promise<number> {
   const { ConfigurationError, loadConfiguration, report } = await import("../../config/index.ts");
   const colour = io.stderr.isTTY === true && !io.env["NO_COLOR"];
   try {
-    const { configuration, warnings } = await loadConfiguration(file);
+    const { configuration, warnings } = await loadConfiguration(file, { access: "warn" });
     if (json) await emitJson(io, { ok: true, digest: configuration.digest, warnings });
     else {
       if (warnings.length > 0) await write(io.stderr, `${report(warnings, { colour })}\n`);

@@ -2,7 +2,7 @@
 
 import type { Parts } from "../build.ts";
 import type { TcpListenerConfiguration } from "../configuration.ts";
-import { isReadableByEveryone, PemError, readCertificates, readPrivateKey } from "../pem.ts";
+import { PemError, readCertificates, readPrivateKey } from "../pem.ts";
 import type { Path } from "../problem.ts";
 import type { Faults } from "./faults.ts";
 
@@ -27,8 +27,6 @@ function checkServer({ name, tls }: TcpListenerConfiguration, faults: Faults): v
     if (leaf?.checkPrivateKey(key) === false) {
       faults.errors.push({ path: keyPath, message: `${tls.key} is not the private key of ${tls.cert}` });
     }
-    if (!isReadableByEveryone(tls.key)) return;
-    faults.warnings.push({ path: keyPath, message: `every user of this machine can read ${tls.key}: chmod 0600 it` });
   });
 }
 

@@ -19,7 +19,7 @@ const digest = createHash("sha256").update(pin).digest("hex");
 let setting: Setting;
 
 beforeAll(async () => {
-  writeFileSync(pinFile, pin);
+  writeFileSync(pinFile, pin, { mode: 0o600 });
   provideVariable("CROSSING_PIN", Buffer.from(pin));
   process.env["CROSSING_OTHER"] = "not for children";
   const settings = {
@@ -103,7 +103,7 @@ describe("settings", () => {
     expect(variable).toMatchObject({ check: "variable CROSSING_PIN", detail: `${digest} "variable CROSSING_PIN"` });
     expect(file!.check).toBe(`file ${pinFile}`);
     expect(file!.detail).toContain(digest);
-    writeFileSync(pinFile, "another");
+    writeFileSync(pinFile, "another", { mode: 0o600 });
     const changed = (await examined())[3]!;
     expect(changed.detail).toContain(createHash("sha256").update("another").digest("hex"));
   });

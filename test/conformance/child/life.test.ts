@@ -96,10 +96,10 @@ describe("a master key over a restart", () => {
 
   test("that is another one afterwards is not taken for it", async () => {
     const idFile = join(folder, "id");
-    writeFileSync(idFile, "first");
+    writeFileSync(idFile, "first", { mode: 0o600 });
     setting = await openFaulty({ settings: { idFile } });
     const key = await setting.key("honest");
-    writeFileSync(idFile, "second");
+    writeFileSync(idFile, "second", { mode: 0o600 });
     await key.probe(never);
     process.kill(setting.pid()!, "SIGKILL");
     await setting.restarted(1);

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createPrivateKey } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -96,9 +96,28 @@ describe("a file that loads", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("that everyone can change is warned of", async () => {
-    const { warnings } = await outcome(textOf(), 0o646);
-    expect(warnings).toEqual(["0 : every user of this machine can change this file: chmod o-w it"]);
+  it.each([0o646, 0o664, 0o622])(
+    "that others can change, with mode %o, is refused before a word of it counts",
+    async (mode) => {
+      const { problems } = await outcome("nonsense: [", mode);
+      expect(problems).toEqual(["0 : this file may be changed by other users: chmod go-w it"]);
+    },
+  );
+
+  it("that others can change is warned of where nothing is served with it", async () => {
+    const file = at("keybroker.yaml");
+    writeFileSync(file, textOf());
+    chmodSync(file, 0o664);
+    const { warnings } = await loadConfiguration(file, { access: "warn" });
+    expect(warnings.map(({ message }) => message)).toEqual(["this file may be changed by other users: chmod go-w it"]);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)("that belongs to another user is refused", async () => {
+    const file = at("keybroker.yaml");
+    writeFileSync(file, textOf());
+    chownSync(file, 4711, 0);
+    await expect(loadConfiguration(file)).rejects.toThrow("belongs to user 4711");
+    rmSync(file);
   });
 
   it("may come through a pipe", () => {
@@ -161,13 +180,18 @@ describe("certificate files", () => {
     expect((await outcome(text)).problems).toEqual([expected]);
   });
 
-  it("are warned of when they ended or everyone can read the key", async () => {
+  it("are warned of when they ended, and refused when everyone can read the key or others change an authority", async () => {
     expect((await outcome(mesh("old.crt", "old.key", "ended-ca.pem"))).warnings).toEqual([
       "9 listeners.mesh.tls.cert: the certificate ended on 1970-01-02T00:00:00.000Z",
       "11 identities.restore.ca: certificate 1 of /ended-ca.pem ended on 1970-01-02T00:00:00.000Z",
     ]);
-    expect((await outcome(mesh("server.crt", "open.key", "ca.pem"))).warnings).toEqual([
-      "9 listeners.mesh.tls.key: every user of this machine can read /open.key: chmod 0600 it",
+    expect((await outcome(mesh("server.crt", "open.key", "ca.pem"))).problems).toEqual([
+      "9 listeners.mesh.tls.key: /open.key may be read by every user of this machine: chmod o-rwx it",
     ]);
+    chmodSync(at("ca.pem"), 0o664);
+    expect((await outcome(mesh("server.crt", "server.key", "ca.pem"))).problems).toEqual([
+      "11 identities.restore.ca: /ca.pem may be changed by other users: chmod go-w it",
+    ]);
+    chmodSync(at("ca.pem"), 0o644);
   });
 });

@@ -37,7 +37,7 @@ function variableOf(value: string | Buffer): string {
 
 function fileOf(value: string | Buffer): string {
   const path = join(folder, `key-${++variables}`);
-  writeFileSync(path, value);
+  writeFileSync(path, value, { mode: 0o600 });
   return `file:${path}`;
 }
 

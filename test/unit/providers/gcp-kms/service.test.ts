@@ -127,7 +127,7 @@ describe("credentials", () => {
     ["an incomplete federation", '{"type":"external_account","canary":1}', "not complete"],
   ])("%s are refused without being repeated", async (_, text, words) => {
     const path = join(bench.folder, "bad.json");
-    writeFileSync(path, text);
+    writeFileSync(path, text, { mode: 0o600 });
     const { stored } = await bench.key();
     const provider = await bench.open({ credentials: `file:${path}` });
     const error: unknown = await bench.masterKey(stored.name, provider).catch((caught: unknown) => caught);
@@ -140,7 +140,7 @@ describe("credentials", () => {
   test("with a key that is no key fail the call alone, and name no part of it", async () => {
     const path = join(bench.folder, "no-key.json");
     const json = { type: "service_account", client_email: "a@b.example", private_key: "-----BEGIN canary" };
-    writeFileSync(path, JSON.stringify(json));
+    writeFileSync(path, JSON.stringify(json), { mode: 0o600 });
     const { stored } = await bench.key();
     const provider = await bench.open({ credentials: `file:${path}` });
     const error: unknown = await bench.masterKey(stored.name, provider).catch((caught: unknown) => caught);
@@ -174,7 +174,7 @@ describe("workload identity federation", () => {
   async function federated(told = subjectToken) {
     const exchange = await startTokenExchange(bench.account, () => subjectToken);
     const tokenFile = join(bench.folder, "pod-token");
-    writeFileSync(tokenFile, told);
+    writeFileSync(tokenFile, told, { mode: 0o600 });
     const path = join(bench.folder, "federation.json");
     const json = {
       type: "external_account",
@@ -183,7 +183,7 @@ describe("workload identity federation", () => {
       token_url: `http://127.0.0.1:${exchange.port}/v1/token`,
       credential_source: { file: tokenFile },
     };
-    writeFileSync(path, JSON.stringify(json));
+    writeFileSync(path, JSON.stringify(json), { mode: 0o600 });
     return { exchange, tokenFile, provider: await bench.open({ credentials: `file:${path}` }) };
   }
 
@@ -203,7 +203,7 @@ describe("workload identity federation", () => {
     const error: unknown = await bench.masterKey(stored.name, provider).catch((caught: unknown) => caught);
     expect(error).toMatchObject(unavailable);
     expect(inspect(error)).not.toContain("canary");
-    writeFileSync(tokenFile, subjectToken);
+    writeFileSync(tokenFile, subjectToken, { mode: 0o600 });
     await wrapped(await bench.masterKey(stored.name, provider));
     exchange.stop();
   });
@@ -277,7 +277,7 @@ describe("doctor", () => {
 
   test("finds credentials that are none", async () => {
     const path = join(bench.folder, "none.json");
-    writeFileSync(path, "{}");
+    writeFileSync(path, "{}", { mode: 0o600 });
     expect(await findings({ credentials: `file:${path}` }, [])).toEqual(["bad credentials"]);
   });
 });

@@ -302,7 +302,7 @@ describe("logins", () => {
   const secretIdFile = join(folder, "secret-id");
   const appRole = { appRole: { roleId: "role", secretId: `file:${secretIdFile}` } };
   beforeEach(() => {
-    writeFileSync(secretIdFile, "secret-id-1\n");
+    writeFileSync(secretIdFile, "secret-id-1\n", { mode: 0o600 });
     server.secretIds.set("secret-id-1", 1_000);
   });
 
@@ -357,7 +357,7 @@ describe("logins", () => {
     expect(server.logins).toBe(2);
     expect(notices.map(({ topic }) => topic)).toEqual(["credential-login"]);
     server.secretIds.set("secret-id-number-2", 1);
-    writeFileSync(secretIdFile, "secret-id-number-2");
+    writeFileSync(secretIdFile, "secret-id-number-2", { mode: 0o600 });
     await roundTrip(key);
     expect(server.logins).toBe(3);
   });
@@ -384,7 +384,7 @@ describe("logins", () => {
   test.each(["", "\n", "two words", 'a"quote', "a\nb"])(
     "a secret id of %j is refused before it is sent",
     async (text) => {
-      writeFileSync(secretIdFile, text);
+      writeFileSync(secretIdFile, text, { mode: 0o600 });
       await expect(roundTrip(await keyOf(appRole))).rejects.toMatchObject({
         reason: "KEY_DISABLED",
         message: expect.stringContaining(secretIdFile) as string,
