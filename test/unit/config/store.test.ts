@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { configurationFrom, ConfigurationError } from "../../../src/config/index.ts";
 
+process.env["CONFIG_TEST_KEY"] ??= "unread";
+
 const textOf = (more: { key?: string; quota?: string; extra?: string } = {}) => `
 version: 1
 realm: prod
-providers: { local: { kind: env, keys: { "1": "file:/run/key" } } }
+providers: { local: { kind: env, keys: { "1": "\${CONFIG_TEST_KEY}" } } }
 keys: { backups/db: { wrapTo: [{ provider: local }]${more.key ?? ""} } }
 listeners: { main: { unix: /run/kb.sock, identity: backup } }
 policy: [{ who: backup, may: [wrap, unwrap], keys: backups/db${more.quota ?? ""} }]
