@@ -40,14 +40,24 @@ export function createPolicy(
     if (first === undefined) return { decision: denied, rules: found };
     return { decision: holds[first] === undefined ? allowed[first] : undefined, rules: found };
   });
-  return {
-    decide(question: Question): Decision {
-      const { identity, permission, key } = question;
-      if (key === undefined && namesKey(permission)) return denied;
-      const finding = memory(identity.name, permission, key ?? noKey);
-      return finding.decision ?? allowed[firstThatHolds(finding.rules, holds, question)] ?? denied;
-    },
+  const decide = (question: Question): Decision => {
+    const { identity, permission, key } = question;
+    if (key === undefined && namesKey(permission)) return denied;
+    const finding = memory(identity.name, permission, key ?? noKey);
+    return finding.decision ?? allowed[firstThatHolds(finding.rules, holds, question)] ?? denied;
   };
+  return {
+    decide: (question) => (question.identity.within === undefined ? decide(question) : decideBoth(decide, question)),
+  };
+}
+
+/** What an identity within another is allowed must be allowed to both. */
+function decideBoth(decide: Policy["decide"], question: Question): Decision {
+  const { within } = question.identity;
+  const inner = decide(question);
+  const outer = decide({ ...question, identity: within! });
+  if (!inner.allowed || !outer.allowed) return denied;
+  return { ...inner, also: { identity: within!, rule: outer.rule } };
 }
 
 /** An index; -1 when none holds. */

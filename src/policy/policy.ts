@@ -3,8 +3,13 @@
 import type { Permission } from "../config/configuration.ts";
 import type { Identity } from "../identity/identity.ts";
 
-/** Whoever asks: an identity, with what is known of it beside its name. */
-export type Asker = Pick<Identity, "name"> & { readonly attributes?: Readonly<Record<string, string>> };
+/** Whoever asks: an identity, as far as the policy looks at it. */
+export interface Asker {
+  readonly name: Identity["name"];
+  readonly attributes?: Identity["attributes"];
+  /** Must be allowed too. */
+  readonly within?: Asker | undefined;
+}
 
 /** A question to the policy. */
 export interface Question {
@@ -24,6 +29,8 @@ export type Decision =
       readonly allowed: true;
       /** Index of the rule in the configuration: the first that allows. Its quota and its grant hold. */
       readonly rule: number;
+      /** The same of the identity that the asker is within, whose quota and grant hold too; undefined for most. */
+      readonly also?: { readonly identity: Asker; readonly rule: number };
     }
   | { readonly allowed: false };
 
