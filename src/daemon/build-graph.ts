@@ -8,6 +8,7 @@ import { createBroker } from "../broker/index.ts";
 import type { BrokerObserver } from "../broker/index.ts";
 import type { Configuration } from "../config/index.ts";
 import { createIdentities } from "../identity/index.ts";
+import type { IdentityEvents } from "../identity/index.ts";
 import type { Graph } from "../operations/index.ts";
 import { createPolicy } from "../policy/index.ts";
 
@@ -19,6 +20,7 @@ export interface DaemonGraph extends Graph {
 /** What graphs are built with. */
 export interface GraphParts {
   readonly observer: BrokerObserver;
+  readonly identityEvents: IdentityEvents;
   readonly version: string;
   readonly auditNotice: NonNullable<AuditLogOptions["notice"]>;
 }
@@ -32,15 +34,18 @@ export async function buildGraph(
   parts: GraphParts,
   previous?: DaemonGraph,
 ): Promise<DaemonGraph> {
-  const identities = createIdentities(configuration);
+  const { identityEvents: events } = parts;
+  const identities = await createIdentities(configuration, { events, previous: previous?.identities });
   const policy = createPolicy(configuration.policy, configuration.groups);
   const kept = isSameAudit(configuration, previous?.configuration) ? previous!.audit : undefined;
-  const audit = kept ?? (await openAuditLog(auditOptions(configuration, parts)));
+  let audit: FileAuditLog | undefined;
   try {
+    audit = kept ?? (await openAuditLog(auditOptions(configuration, parts)));
     const broker = await createBroker({ configuration, previous: previous?.broker, observer: parts.observer });
     return { configuration, identities, policy, broker, audit };
   } catch (error) {
-    if (kept === undefined) await audit.close();
+    identities.close();
+    if (kept === undefined) await audit?.close();
     throw error;
   }
 }
@@ -56,6 +61,7 @@ function isSameAudit(one: Configuration, other: Configuration | undefined): bool
 
 /** Closes a graph but for what `keep` shares with it: calls under way on it end first. */
 export async function closeGraph(graph: DaemonGraph, keep: DaemonGraph | undefined): Promise<void> {
+  graph.identities.close();
   await graph.broker.close(keep?.broker);
   if (graph.audit === keep?.audit) return;
   if (keep !== undefined) await setTimeout(graph.configuration.limits.callTimeoutMs, undefined, { ref: false });

@@ -15,7 +15,7 @@ import { createMonitoring } from "./monitoring.ts";
 import type { Monitoring } from "./monitoring.ts";
 import { createProbing } from "./probing.ts";
 import type { Probing } from "./probing.ts";
-import { auditNotice, brokerObserver, listenerEvents } from "./observers.ts";
+import { auditNotice, brokerObserver, identityEvents, listenerEvents } from "./observers.ts";
 import { logProblems, reloadRecord } from "./reload-report.ts";
 import { selfCheck } from "./self-check.ts";
 import { tryItLines } from "./try-it.ts";
@@ -85,6 +85,7 @@ class RunningDaemon implements Daemon {
     this.tryIt = embedded === undefined ? [] : tryItLines(embedded.socket, embeddedKey);
     this.#parts = {
       observer: brokerObserver(this.#log, this.#telemetry),
+      identityEvents: identityEvents(this.#log, this.#telemetry),
       version: this.#version,
       auditNotice: auditNotice(this.#log),
     };

@@ -1,6 +1,7 @@
 // What the parts tell of themselves, sent on to the log and the metrics.
 
 import type { BrokerObserver } from "../broker/index.ts";
+import type { IdentityEvents } from "../identity/index.ts";
 import type { ListenerEvents } from "../server/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import type { GraphParts } from "./build-graph.ts";
@@ -43,9 +44,37 @@ export function listenerEvents(log: Log, telemetry: Telemetry): ListenerEvents {
       telemetry.refusedConnection(listener, why);
       log.warn("connection-refused", { listener, outcome: why, error });
     },
+    certificateRenewed(listener) {
+      telemetry.trust("certificate", "renewed");
+      log.info("trust-renewed", { listener, outcome: "certificate" });
+    },
     certificateKept(listener, error) {
+      telemetry.trust("certificate", "kept");
       const message = "the certificate files cannot be used: the last good ones stay in force";
       log.error("certificate-kept", { listener, message, error });
+    },
+  };
+}
+
+/** Hears the identities. */
+export function identityEvents(log: Log, telemetry: Telemetry): IdentityEvents {
+  return {
+    renewed(what, file) {
+      telemetry.trust(what, "renewed");
+      log.info("trust-renewed", { file, outcome: what });
+    },
+    kept(what, file, { message: why }) {
+      telemetry.trust(what, "kept");
+      log.error("trust-kept", { file, outcome: what, message: `${why}: what was read before stays in force` });
+    },
+    unreachable(url, usable, error) {
+      telemetry.trust("keys", "unreachable");
+      const rest = usable ? "those fetched before stay in force" : "tokens that it issued are refused";
+      log.warn("keys-unreachable", { address: url, message: `the issuer's keys cannot be fetched: ${rest}`, error });
+    },
+    tokenRefused(listener, why) {
+      telemetry.refusedToken(listener, why);
+      log.warn("token-refused", { listener, outcome: why });
     },
   };
 }

@@ -1,84 +1,135 @@
-// Finds identities: by the socket that was opened, or by the names of a certificate and the authority behind it.
+// Makes the identities of a configuration: of sockets, certificates and tokens, with the files they are proven by.
 
-import type { X509Certificate } from "node:crypto";
-import { readCertificates, type Configuration, type IdentityConfiguration } from "../config/index.ts";
-import { vouchedUntil } from "./authorities.ts";
-import type { Identities, Identity, PeerCertificate } from "./identity.ts";
+import { watchFiles, type Configuration, type IdentityConfiguration } from "../config/index.ts";
+import { createCertificates } from "./certificates.ts";
+import type { Identities, Identity, IdentityEvents, TrustFile } from "./identity.ts";
+import { openKeySource, type KeySource, type KeySourceParts } from "./key-source.ts";
+import { createTokens, type TokenIdentity, type Tokens } from "./tokens.ts";
+import { readTrustFiles, type TrustFiles } from "./trust-files.ts";
 
-/** An identity of a listener with TLS. */
-interface Candidate {
-  readonly identity: Identity;
-  readonly spiffe: string | undefined;
-  readonly dns: string | undefined;
-  readonly authorities: readonly X509Certificate[];
+/** What identities are made with. */
+export interface IdentityParts {
+  /** Milliseconds since 1970. */
+  readonly clock?: () => number;
+  readonly events?: IdentityEvents;
+  /** Those before a reload: keys that they fetched are not fetched again. */
+  readonly previous?: Identities | undefined;
+  /** For tests. */
+  readonly fetchKeys?: KeySourceParts["fetchKeys"];
 }
 
-/** What was found for a certificate at a listener. */
-interface Verdict {
-  readonly listener: string;
-  readonly identity: Identity | undefined;
-  readonly untilMs: number;
-}
+const unheard: IdentityEvents = {
+  renewed: () => undefined,
+  kept: () => undefined,
+  unreachable: () => undefined,
+  tokenRefused: () => undefined,
+};
+
+/** Sources of keys by their place, for the identities after them. */
+const sourcesOf = new WeakMap<Identities, ReadonlyMap<string, KeySource>>();
 
 /**
- * The identities of a configuration. Reads their authorities' files: throws PemError, naming the file, when one cannot
- * be used. `clock` answers milliseconds since 1970.
+ * The identities of a configuration. Reads their files, and from then on looks once a second whether one has changed:
+ * one that cannot be used leaves what was read before in force. Rejects with PemError, naming the file, when one cannot
+ * be used now. They must be closed.
  */
-export function createIdentities(configuration: Configuration, clock: () => number = Date.now): Identities {
+export async function createIdentities(configuration: Configuration, parts: IdentityParts = {}): Promise<Identities> {
+  const { clock = Date.now, events = unheard } = parts;
+  const entries = [...configuration.identities.values()];
+  // Before they are read, so that no change falls in between.
+  const watch = watchFiles(entries.flatMap(filesOf));
+  const trust = await readTrustFiles(configuration);
+  const sources = openSources(entries, { ...parts, clock, events });
   const sockets = socketIdentities(configuration);
-  const candidates = new Map<string, Candidate[]>();
-  for (const entry of configuration.identities.values()) {
-    candidates.set(entry.listener, [...(candidates.get(entry.listener) ?? []), candidateOf(entry)]);
-  }
-  // Signatures are verified once per connection and configuration; each call then costs a look at the clock.
-  const verdicts = new WeakMap<PeerCertificate, Verdict>();
-  return {
+  const certificates = createCertificates(
+    entries.flatMap((entry) => certificateIdentity(entry, trust)),
+    clock,
+  );
+  const tokens = await tokensOf(entries, sources, clock, events);
+  watch.start(async (files) => {
+    for (const file of files) await renew(file, trust, sources, events);
+    certificates.forget();
+  });
+  const identities: Identities = {
     ofSocket: (listener) => sockets.get(listener),
-    ofCertificate(listener, certificate) {
-      const nowMs = clock();
-      if (nowMs >= certificate.validTo.getTime()) return undefined;
-      const known = verdicts.get(certificate);
-      if (known?.listener === listener && nowMs < known.untilMs) return known.identity;
-      const verdict = judge(listener, certificate, candidates.get(listener) ?? [], nowMs);
-      verdicts.set(certificate, verdict);
-      return verdict.identity;
-    },
+    ofCertificate: (listener, certificate) => certificates.find(listener, certificate),
+    ofToken: tokens,
+    refresh: () => watch.look(),
+    close: () => watch.stop(),
   };
+  sourcesOf.set(identities, sources);
+  return identities;
+}
+
+function filesOf({ ca, crl, token }: IdentityConfiguration): string[] {
+  const keys = token && "file" in token.keys ? token.keys.file : undefined;
+  return [ca, crl, keys].filter((file) => file !== undefined);
 }
 
 function socketIdentities({ listeners }: Configuration): ReadonlyMap<string, Identity> {
   const named = [...listeners.values()].filter((listener) => "unix" in listener);
-  return new Map(named.map(({ name, identity }) => [name, Object.freeze({ name: identity })]));
+  return new Map(named.map(({ name, identity, attributes }) => [name, Object.freeze({ name: identity, attributes })]));
 }
 
-function candidateOf({ name, spiffe, dns, ca }: IdentityConfiguration): Candidate {
-  return { identity: Object.freeze({ name }), spiffe, dns, authorities: readCertificates(ca) };
+function certificateIdentity(configuration: IdentityConfiguration, files: TrustFiles) {
+  const { name, attributes, ca, crl } = configuration;
+  if (ca === undefined) return [];
+  return [{ identity: Object.freeze({ name, attributes }), configuration, trust: () => files.of(ca, crl) }];
 }
 
-/** Nobody's verdict is kept for a minute only: a certificate that is not valid yet may become so. */
-const nobodyMs = 60_000;
-
-function judge(
-  listener: string,
-  certificate: PeerCertificate,
-  candidates: readonly Candidate[],
-  nowMs: number,
-): Verdict {
-  const found = candidates
-    .filter((candidate) => isNamed(candidate, certificate))
-    .map(({ identity, authorities }) => ({ identity, untilMs: vouchedUntil(certificate.chain, authorities, nowMs) }))
-    .filter(({ untilMs }) => untilMs !== undefined);
-  const [only, second] = found;
-  if (only === undefined || second !== undefined) return { listener, identity: undefined, untilMs: nowMs + nobodyMs };
-  return { listener, identity: only.identity, untilMs: only.untilMs! };
+/** One source for all identities with keys from one place. */
+function openSources(
+  entries: readonly IdentityConfiguration[],
+  parts: IdentityParts & KeySourceParts,
+): ReadonlyMap<string, KeySource> {
+  const before = parts.previous && sourcesOf.get(parts.previous);
+  const sources = new Map<string, KeySource>();
+  for (const { token } of entries) {
+    if (token === undefined || sources.has(placeOf(token.keys))) continue;
+    const kept = "url" in token.keys ? before?.get(placeOf(token.keys)) : undefined;
+    sources.set(placeOf(token.keys), kept ?? openKeySource(token.keys, parts));
+  }
+  return sources;
 }
 
-/**
- * SPIFFE ids are compared as they stand, and a certificate with several URIs has none
- * (https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md, section 5.2). DNS names are compared without
- * regard to case; a wildcard is a name like any other and so never matches one.
- */
-function isNamed({ spiffe, dns }: Candidate, { uris, dnsNames }: PeerCertificate): boolean {
-  if (spiffe !== undefined) return uris.length === 1 && uris[0] === spiffe;
-  return dns !== undefined && dnsNames.some((name) => name.toLowerCase() === dns);
+type Place = NonNullable<IdentityConfiguration["token"]>["keys"];
+
+function placeOf(keys: Place): string {
+  return "file" in keys ? keys.file : JSON.stringify([keys.url, keys.ca]);
+}
+
+async function tokensOf(
+  entries: readonly IdentityConfiguration[],
+  sources: ReadonlyMap<string, KeySource>,
+  clock: () => number,
+  events: IdentityEvents,
+): Promise<Tokens> {
+  const all = entries.flatMap(({ name, attributes, listener, within, token }): TokenIdentity[] => {
+    if (token === undefined) return [];
+    return [{ identity: { name, attributes }, listener, within, token, source: sources.get(placeOf(token.keys))! }];
+  });
+  // A listener without tokens refuses them all: a credential that nobody can judge is not passed over.
+  if (all.length === 0) return ({ listener }) => void events.tokenRefused(listener, "unknown");
+  return createTokens(await import("jose"), all, clock, events);
+}
+
+async function renew(
+  file: string,
+  trust: TrustFiles,
+  sources: ReadonlyMap<string, KeySource>,
+  events: IdentityEvents,
+): Promise<void> {
+  let what: TrustFile = "authorities";
+  try {
+    const source = sources.get(file);
+    if (source !== undefined) {
+      what = "keys";
+      source.reread();
+      events.renewed(what, file);
+    }
+    const read = await trust.reread(file);
+    if (read !== undefined) events.renewed(read, file);
+  } catch (error) {
+    events.kept(what, file, error as Error);
+  }
 }

@@ -1,7 +1,7 @@
 // What one configuration made: the parts that a call needs, swapped as a whole by a reload.
 
 import type { AuditLog } from "../audit/audit.ts";
-import type { Broker } from "../broker/broker.ts";
+import type { Broker, Soon } from "../broker/broker.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Identities, Identity } from "../identity/identity.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -21,8 +21,11 @@ export interface Caller {
   readonly listener: string;
   /** Where the connection comes from, over TCP: `address:port`. */
   readonly peer?: string | undefined;
-  /** Who it is under this graph; undefined where the channel proves nobody. Never from the message. */
-  identity(graph: Graph): Identity | undefined;
+  /**
+   * Who it is under this graph; undefined where the channel proves nobody. Never from the message. At once, but for a
+   * token that was not verified before.
+   */
+  identity(graph: Graph): Soon<Identity | undefined>;
 }
 
 /** What the daemon knows of itself. */

@@ -5,6 +5,7 @@ import type { KeyConfiguration, Permission } from "../config/configuration.ts";
 import type { Context, Envelope } from "../envelope/types.ts";
 import type { Identity } from "../identity/identity.ts";
 import { BrokerError } from "../errors/index.ts";
+import type { Decision, Question } from "../policy/policy.ts";
 import type { Graph } from "./graph.ts";
 import type { CallScope } from "./scope.ts";
 
@@ -61,12 +62,21 @@ export function onKey(permission: Permission) {
     const { identity } = asker;
     const asked = subject.keyName ?? "";
     const key = graph.broker.key(asked);
-    const decision = graph.policy.decide({ identity, permission, key: key?.name ?? asked, context: subject.context });
+    const decision = decide(graph, { identity, permission, key: key?.name ?? asked, context: subject.context });
     if (key === undefined || !decision.allowed) throw denied(asker, permission, asked);
     asker.record.decision = "allowed";
     asker.record.rule = decision.rule;
     return key;
   };
+}
+
+/** Asks the policy. A token within another identity only narrows: both must be allowed it. */
+export function decide(graph: Graph, question: Question & { readonly identity: Identity }): Decision {
+  const decision = graph.policy.decide(question);
+  const { within } = question.identity;
+  if (!decision.allowed || within === undefined) return decision;
+  const outer = graph.policy.decide({ ...question, identity: within });
+  return outer.allowed ? decision : outer;
 }
 
 /** The one refusal of the policy. */

@@ -78,7 +78,21 @@ function proceed<Request, Response, S extends Subject, Permitted>(
   draft: Draft,
   scope: CallScope,
 ): Soon<Response> {
-  const identity = identify(graph, caller);
+  const identity = caller.identity(graph);
+  if (!(identity instanceof Promise)) return proceedAs(identity, graph, caller, operation, request, draft, scope);
+  return identity.then((found) => proceedAs(found, graph, caller, operation, request, draft, scope));
+}
+
+function proceedAs<Request, Response, S extends Subject, Permitted>(
+  found: Identity | undefined,
+  graph: Graph,
+  caller: Caller,
+  operation: Operation<Request, Response, S, Permitted>,
+  request: Request,
+  draft: Draft,
+  scope: CallScope,
+): Soon<Response> {
+  const identity = known(found, caller);
   draft.identity = identity.name;
   const subject = operation.read(request);
   describe(draft, graph, subject);
@@ -103,10 +117,10 @@ function describe(
   draft.context = recordedContext(configuration.audit.contextValues, context);
 }
 
-function identify(graph: Graph, caller: Caller): Identity {
-  const identity = caller.identity(graph);
+function known(identity: Identity | undefined, { listener }: Caller): Identity {
   if (identity !== undefined) return identity;
-  throw new BrokerError("IDENTITY_UNKNOWN", `no identity of listener ${caller.listener} matches this connection`);
+  const what = `no identity of listener ${listener} matches this connection's socket, certificate or token`;
+  throw new BrokerError("IDENTITY_UNKNOWN", what);
 }
 
 /** Writes the record, then answers. */

@@ -7,7 +7,9 @@ import type { Configuration, ListenerConfiguration } from "../config/configurati
 export interface ListenerEvents {
   /** A connection was refused: too many of them, a failed TLS handshake, or the system has no room. */
   refused(listener: string, why: "connections" | "handshake" | "accept", error?: Error): void;
-  /** A reload could not use a listener's certificate or key; the last good pair stays. */
+  /** A listener's certificate, key or authorities changed and are in force. */
+  certificateRenewed(listener: string): void;
+  /** They changed and cannot be used; the last good ones stay. */
   certificateKept(listener: string, error: Error): void;
 }
 
@@ -26,6 +28,7 @@ export interface BoundAddress {
 export interface Intake {
   admit(socket: Socket): void;
   refused: ListenerEvents["refused"];
+  certificateRenewed: ListenerEvents["certificateRenewed"];
   certificateKept: ListenerEvents["certificateKept"];
 }
 

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
 import type { Configuration, ListenerConfiguration } from "../config/configuration.ts";
 import type { Service } from "../operations/graph.ts";
-import { callerOfCall, socketCaller } from "./caller.ts";
+import { callersOf } from "./caller.ts";
 import type { CallerOf, Door } from "./grpc/index.ts";
 import { createGrpcServer } from "./grpc-server.ts";
 import { awaitPreface } from "./preface.ts";
@@ -28,7 +28,7 @@ export function openFrontDoor(
   servicesOf: ServicesOf,
 ): FrontDoor {
   const { server, injector } = createGrpcServer(limits);
-  const doors = servicesOf(listener, service, callerOf(listener));
+  const doors = servicesOf(listener, service, callersOf(listener));
   for (const { definition, implementation } of doors) server.addService(definition, implementation);
   const sockets = new Set<Socket>();
   const waiting = new Set<Socket>();
@@ -53,12 +53,6 @@ export function openFrontDoor(
       return ended;
     },
   };
-}
-
-function callerOf(listener: ListenerConfiguration): CallerOf {
-  if ("tcp" in listener) return (call) => callerOfCall(call, listener.name);
-  const caller = socketCaller(listener.name);
-  return () => caller;
 }
 
 /**

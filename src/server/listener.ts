@@ -89,6 +89,10 @@ class OpenListener implements Listener, Intake {
     this.#parts.events.refused(listener, why, error);
   }
 
+  certificateRenewed(listener: string): void {
+    this.#parts.events.certificateRenewed(listener);
+  }
+
   certificateKept(listener: string, error: Error): void {
     this.#parts.events.certificateKept(listener, error);
   }

@@ -36,6 +36,7 @@ export function contextOptions({ cert, key, ca }: Credentials): SecureContextOpt
   return {
     cert,
     key,
+    // An empty list, as where tokens alone are shown, believes nobody; without one Node would believe the system's.
     ca: [...ca],
     minVersion: "TLSv1.3",
     maxVersion: "TLSv1.3",
@@ -64,13 +65,19 @@ export function withCredentials<T>(
   }
 }
 
-function authoritiesOf(listener: TcpListenerConfiguration, configuration: Configuration): Buffer[] {
-  const files = [...configuration.identities.values()]
-    .filter((one) => one.listener === listener.name)
-    .map((one) => one.ca);
-  const unique = [...new Set(files)];
-  if (unique.length === 0) throw new ListenError(`no identity names listener ${listener.name}: nobody could connect`);
-  return unique.map((file) => read(file, `authorities for listener ${listener.name}`));
+/** The files that a listener's handshakes are made of: its certificate, its key, and whom its identities believe. */
+export function tlsFilesOf({ name, tls }: TcpListenerConfiguration, configuration: Configuration): string[] {
+  return [tls.cert, tls.key, ...authorityFilesOf(name, configuration)];
+}
+
+function authorityFilesOf(listener: string, { identities }: Configuration): string[] {
+  const own = [...identities.values()].filter((one) => one.listener === listener);
+  if (own.length === 0) throw new ListenError(`no identity names listener ${listener}: nobody could connect`);
+  return [...new Set(own.map(({ ca }) => ca))].filter((file) => file !== undefined);
+}
+
+function authoritiesOf({ name }: TcpListenerConfiguration, configuration: Configuration): Buffer[] {
+  return authorityFilesOf(name, configuration).map((file) => read(file, `authorities for listener ${name}`));
 }
 
 function prove(listener: TcpListenerConfiguration, credentials: Credentials): void {

@@ -50,6 +50,8 @@ function registryOf(counts: Counts): prom.Registry {
   );
   addReadings(add, counts);
   add("counter", "connections_refused_total", "Connections refused.", totals(counts.refusedConnections));
+  add("counter", "tokens_refused_total", "Bearer tokens refused.", totals(counts.refusedTokens));
+  add("counter", "trust_changes_total", "Certificates, authorities, lists and keys that changed.", totals(counts.trust));
   add("counter", "faults_total", "Failures whose cause is in the log.", totals(counts.faults));
   add("gauge", "connections", "Connections now.", () =>
     counts.connections().map(({ listener, connections }) => ({ labels: { listener }, value: connections })),

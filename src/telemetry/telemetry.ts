@@ -36,6 +36,9 @@ export interface Telemetry {
   /** A provider told of something between calls. */
   notice(provider: string, topic: string, level: string): void;
   refusedConnection(listener: string, why: string): void;
+  refusedToken(listener: string, why: string): void;
+  /** A file or URL that identities are proven with changed: it is in force, or what was there before still is. */
+  trust(what: string, outcome: "renewed" | "kept" | "unreachable"): void;
   reload(done: boolean): void;
   fault(operation: string): void;
   /** Where the gauge of connections comes from. */
@@ -60,6 +63,8 @@ export interface Counts {
   readonly sealedShort: Family;
   readonly notices: Family;
   readonly refusedConnections: Family;
+  readonly refusedTokens: Family;
+  readonly trust: Family;
   readonly faults: Family;
   readonly reloads: { done: number; failed: number; doneAt: number; failedAt: number };
   eventLoop: EventLoopDelay | undefined;
@@ -88,6 +93,8 @@ export function createTelemetry(): Telemetry {
     sealedShort: createFamily(["key"], 2_000),
     notices: createFamily(["provider", "topic", "level"], 200),
     refusedConnections: createFamily(["listener", "why"], 200),
+    refusedTokens: createFamily(["listener", "why"], 500),
+    trust: createFamily(["what", "outcome"], 50),
     faults: createFamily(["operation"], 100),
     reloads: { done: 0, failed: 0, doneAt: 0, failedAt: 0 },
     eventLoop: undefined,
@@ -103,6 +110,8 @@ export function createTelemetry(): Telemetry {
     sealedShort: (key) => void counts.sealedShort.of(key).count++,
     notice: (provider, topic, level) => void counts.notices.of(provider, topic, level).count++,
     refusedConnection: (listener, why) => void counts.refusedConnections.of(listener, why).count++,
+    refusedToken: (listener, why) => void counts.refusedTokens.of(listener, why).count++,
+    trust: (what, outcome) => void counts.trust.of(what, outcome).count++,
     fault: (operation) => void counts.faults.of(operation).count++,
     reload: (done) => countReload(counts.reloads, done),
     watchConnections: (read) => void (counts.connections = read),

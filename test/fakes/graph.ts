@@ -60,7 +60,13 @@ export function fakeWorld(): FakeWorld {
         audit: { folder: "", contextValues: ["host"] },
         limits: { callTimeoutMs: 10_000 },
       } as unknown as Configuration,
-      identities: { ofSocket: () => undefined, ofCertificate: () => undefined },
+      identities: {
+        ofSocket: () => undefined,
+        ofCertificate: () => undefined,
+        ofToken: () => undefined,
+        refresh: () => Promise.resolve(),
+        close: () => undefined,
+      },
       policy: {
         decide: ({ permission }) =>
           world.allowed.includes(permission) ? { allowed: true, rule: 0 } : { allowed: false },
@@ -83,7 +89,7 @@ export function fakeWorld(): FakeWorld {
     },
     caller: {
       listener: "test",
-      identity: () => (world.identity === undefined ? undefined : { name: world.identity }),
+      identity: () => (world.identity === undefined ? undefined : { name: world.identity, attributes: {} }),
     },
     records,
     events,

@@ -1,4 +1,4 @@
-// Checks of listeners and identities: ways in that collide, lead nowhere, or are open to more than meant.
+// Checks of listeners: ways in that collide, or are open to more than meant.
 
 import type { Parts } from "../build.ts";
 import type { ListenerConfiguration, TcpListenerConfiguration, UnixListenerConfiguration } from "../configuration.ts";
@@ -8,12 +8,11 @@ import { refuseRepeats, type Faults } from "./faults.ts";
 /** sun_path holds 108 bytes on Linux and 104 elsewhere, and a temporary name beside the socket must fit too. */
 const maxSocketPathBytes = 100;
 
-/** All checks of listeners and identities. */
+/** All checks of listeners. */
 export function checkListeners(parts: Parts, faults: Faults): void {
   const listeners = [...parts.listeners.values()];
   checkSockets(listeners.filter(isUnix), faults);
   checkAddresses(listeners.filter(isTcp), parts, faults);
-  checkIdentities(parts, faults);
 }
 
 function isUnix(listener: ListenerConfiguration): listener is UnixListenerConfiguration {
@@ -86,34 +85,4 @@ function collide(a: Endpoint, b: Endpoint): boolean {
 
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.[0-9]{1,3}){3}$/.test(host);
-}
-
-function checkIdentities(parts: Parts, faults: Faults): void {
-  const { identities, listeners, names } = parts;
-  for (const { name, listener } of identities.values()) {
-    if (!isUnixNamed(listeners, listener)) continue;
-    const message = `${listener} is a unix listener, where no certificate is shown: it names its identity itself`;
-    faults.errors.push({ path: ["identities", name, "listener"], message });
-  }
-  refuseRepeats(
-    identities.values(),
-    ({ listener, spiffe, dns }) => JSON.stringify([listener, spiffe, dns]),
-    ({ name, spiffe }, first) => ({
-      path: ["identities", name, spiffe === undefined ? "dns" : "spiffe"],
-      message: `one certificate could be both this and ${first.name}: each name at a listener belongs to one identity`,
-    }),
-    faults,
-  );
-  if (identities.size < names.identities.size) return;
-  const reached = new Set([...identities.values()].map(({ listener }) => listener));
-  for (const { name } of [...listeners.values()].filter(isTcp)) {
-    if (reached.has(name)) continue;
-    const message = "no identity comes in by this listener: add one under identities, with listener and ca";
-    faults.errors.push({ path: ["listeners", name], atName: true, message });
-  }
-}
-
-function isUnixNamed(listeners: Parts["listeners"], name: string): boolean {
-  const found = listeners.get(name);
-  return found !== undefined && isUnix(found);
 }

@@ -1,6 +1,7 @@
 // The part `listeners`: where callers come in.
 
 import { z } from "zod";
+import { attributes } from "./attributes.ts";
 import { address, flag, name, path, wholeNumber } from "./words.ts";
 
 const common = {
@@ -19,6 +20,7 @@ const unixListener = z
         "The socket's path, at most 100 bytes, in a folder that is the daemon's own.",
       ),
       identity: name.describe("Who everyone is that can open the socket."),
+      attributes,
       mode: z
         .string({ error: modeWords })
         .regex(/^0[0-7]{3}$/, { error: modeWords })

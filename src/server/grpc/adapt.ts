@@ -2,6 +2,7 @@
 
 import type {
   handleUnaryCall,
+  Metadata,
   MethodDefinition,
   ServerUnaryCall,
   ServiceDefinition,
@@ -17,8 +18,8 @@ import { decodeRequest } from "./decode.ts";
 import type { Rpc } from "./rpc.ts";
 import { serviceError } from "./status.ts";
 
-/** Tells a call's listener and identity by its connection. */
-export type CallerOf = (call: { getPeer(): string }) => Caller;
+/** Tells a call's listener and identity by its connection and the token in its metadata. */
+export type CallerOf = (call: { getPeer(): string; readonly metadata: Metadata }) => Caller;
 
 /** What grpc-js tells of a call's time. */
 interface Timed {

@@ -2,7 +2,8 @@
 
 import type { handleBidiStreamingCall, ServerDuplexStream } from "@grpc/grpc-js";
 import { BrokerError } from "../../errors/index.ts";
-import type { Bounds, Caller, Service } from "../../operations/index.ts";
+import type { Identity } from "../../identity/index.ts";
+import type { Bounds, Caller, Graph, Service } from "../../operations/index.ts";
 import type { Result } from "../../proto/keybroker/v1/call_pb.ts";
 import { SessionRequestSchema } from "../../proto/keybroker/v1/key_service_pb.ts";
 import { boundsOf } from "./adapt.ts";
@@ -45,6 +46,8 @@ class Session {
   readonly #stream: SessionStream;
   readonly #bounds: Bounds;
   readonly #inFlight = new Set<bigint>();
+  /** Frames that wait until the stream's token is verified: at first, and when its issuer's keys changed. */
+  #judging = 0;
   #ready: Result[] = [];
   #writable = true;
   /** Set once no further frame is read: how the stream will end when the last answer was written. */
@@ -69,8 +72,25 @@ class Session {
 
   #read(bytes: Buffer): void {
     if (this.#end !== undefined) return;
+    const graph = this.#service.graph();
+    const identity = this.#caller.identity(graph);
+    if (identity instanceof Promise) void this.#judge(graph, identity, bytes);
+    else this.#take(graph, identity, bytes);
+  }
+
+  async #judge(graph: Graph, identity: Promise<Identity | undefined>, bytes: Buffer): Promise<void> {
+    this.#stream.pause();
+    this.#judging++;
+    const found = await identity.catch(() => undefined);
+    this.#judging--;
+    this.#take(graph, found, bytes);
+    this.#resume();
+    this.#endWhenIdle();
+  }
+
+  #take(graph: Graph, identity: Identity | undefined, bytes: Buffer): void {
     try {
-      this.#start(bytes);
+      this.#start(graph, identity, bytes);
     } catch (error) {
       this.#finish({ error: error as BrokerError });
     }
@@ -78,9 +98,8 @@ class Session {
   }
 
   /** Identity and policy are judged anew for every frame, on the graph in force now. */
-  #start(bytes: Buffer): void {
-    const graph = this.#service.graph();
-    if (this.#caller.identity(graph) === undefined) {
+  #start(graph: Graph, identity: Identity | undefined, bytes: Buffer): void {
+    if (identity === undefined) {
       throw new BrokerError("IDENTITY_UNKNOWN", "the identity of this connection has expired or was withdrawn");
     }
     const { calls } = decodeRequest(SessionRequestSchema, bytes);
@@ -116,7 +135,7 @@ class Session {
   }
 
   #endWhenIdle(): void {
-    if (this.#end === undefined || this.#inFlight.size > 0 || this.#ready.length > 0) return;
+    if (this.#end === undefined || this.#judging > 0 || this.#inFlight.size > 0 || this.#ready.length > 0) return;
     const { error } = this.#end;
     if (error === undefined) this.#stream.end();
     else this.#stream.emit("error", serviceError(error));

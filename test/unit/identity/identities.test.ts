@@ -31,6 +31,10 @@ function identities(entries: Entry[], clock?: () => number, listeners: ListenerC
     listener: "mesh",
     spiffe: undefined,
     dns: undefined,
+    crl: undefined,
+    token: undefined,
+    within: undefined,
+    attributes: {},
     ...entry,
     ca: join(folder, entry.ca ?? "a.pem"),
   }));
@@ -38,7 +42,7 @@ function identities(entries: Entry[], clock?: () => number, listeners: ListenerC
     identities: new Map(all.map((entry) => [entry.name, entry])),
     listeners: new Map(listeners.map((listener) => [listener.name, listener])),
   } as unknown as Configuration;
-  return createIdentities(configuration, clock);
+  return createIdentities(configuration, clock && { clock });
 }
 
 const url = (value: string) => ({ type: "url" as const, value });
@@ -54,6 +58,7 @@ describe("a unix socket", () => {
     name: "backup-sock",
     unix: "/x",
     identity: "backup",
+    attributes: {},
     mode: 0o600,
     uid: undefined,
     gid: undefined,
@@ -61,16 +66,16 @@ describe("a unix socket", () => {
     maxConnections: 1,
   };
 
-  it("has the identity its listener names, and no other", () => {
-    const found = identities([], undefined, [listener]);
-    expect(found.ofSocket("backup-sock")).toEqual({ name: "backup" });
+  it("has the identity its listener names, and no other", async () => {
+    const found = await identities([], undefined, [listener]);
+    expect(found.ofSocket("backup-sock")).toEqual({ name: "backup", attributes: {} });
     expect(found.ofSocket("backup")).toBeUndefined();
     expect(found.ofSocket("__proto__")).toBeUndefined();
   });
 
   it("proves nothing for a certificate", async () => {
     const certificate = await peer(a, { names: [url(restoreId)] });
-    expect(identities([], undefined, [listener]).ofCertificate("backup-sock", certificate)).toBeUndefined();
+    expect((await identities([], undefined, [listener])).ofCertificate("backup-sock", certificate)).toBeUndefined();
   });
 });
 
@@ -78,7 +83,7 @@ describe("a certificate", () => {
   const restore = { name: "restore", spiffe: restoreId };
   const ledger = { name: "ledger", dns: "ledger.bank.example" };
   const nameOf = async (wanted: Wanted, entries: Entry[] = [restore, ledger], issuer = a) =>
-    identities(entries).ofCertificate("mesh", await peer(issuer, wanted))?.name;
+    (await identities(entries)).ofCertificate("mesh", await peer(issuer, wanted))?.name;
 
   it("is who its URI name says", async () => {
     expect(await nameOf({ names: [url(restoreId)] })).toBe("restore");
@@ -119,7 +124,7 @@ describe("a certificate", () => {
 
   it("is nobody at another listener", async () => {
     const certificate = await peer(a, { names: [url(restoreId)] });
-    const found = identities([restore]);
+    const found = await identities([restore]);
     expect(found.ofCertificate("mesh", certificate)?.name).toBe("restore");
     expect(found.ofCertificate("other", certificate)).toBeUndefined();
     expect(found.ofCertificate("mesh", certificate)?.name).toBe("restore");
@@ -149,7 +154,7 @@ describe("a certificate", () => {
 
   it("is nobody when it signed itself", async () => {
     const { node } = await issue(undefined, { commonName: "authority a", names: [url(restoreId)] });
-    expect(identities([restore]).ofCertificate("mesh", peerCertificateOf(node))).toBeUndefined();
+    expect((await identities([restore])).ofCertificate("mesh", peerCertificateOf(node))).toBeUndefined();
   });
 
   it("is nobody before its time and after it", async () => {
@@ -160,7 +165,7 @@ describe("a certificate", () => {
       from: new Date(now),
       to: new Date(now + minute * 60),
     });
-    const found = identities([restore], () => now);
+    const found = await identities([restore], () => now);
     const at = (offsetMs: number) => {
       now += offsetMs;
       return found.ofCertificate("mesh", certificate)?.name;
@@ -176,7 +181,7 @@ describe("a certificate", () => {
     const short = await issue(undefined, { authority: true, commonName: "short", to: new Date(now + 60_000) });
     writeFileSync(join(folder, "short.pem"), short.pem);
     let at = now;
-    const found = identities([{ ...restore, ca: "short.pem" }], () => at);
+    const found = await identities([{ ...restore, ca: "short.pem" }], () => at);
     const certificate = await peer(short, { names: [url(restoreId)] });
     expect(found.ofCertificate("mesh", certificate)?.name).toBe("restore");
     at = now + 120_000;
@@ -189,10 +194,10 @@ describe("authorities' files", () => {
     ["a missing file", "missing.pem", undefined, /is not there/],
     ["a file without certificates", "empty.pem", "nothing", /no certificate/],
     ["a damaged certificate", "bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", /damaged/],
-  ])("refuses %s by name", (_, ca, content, message) => {
+  ])("refuses %s by name", async (_, ca, content, message) => {
     if (content !== undefined) writeFileSync(join(folder, ca), content);
-    expect(() => identities([{ name: "x", spiffe: restoreId, ca }])).toThrow(message);
-    expect(() => identities([{ name: "x", spiffe: restoreId, ca }])).toThrow(ca);
+    await expect(identities([{ name: "x", spiffe: restoreId, ca }])).rejects.toThrow(message);
+    await expect(identities([{ name: "x", spiffe: restoreId, ca }])).rejects.toThrow(ca);
   });
 });
 
@@ -226,10 +231,11 @@ describe("a chain over TLS", () => {
     const certificate = await showOver(leaf, [intermediate], [a, b]);
     expect(certificate.uris).toEqual([restoreId]);
     expect(
-      identities([{ name: "restore", spiffe: restoreId, ca: "a.pem" }]).ofCertificate("mesh", certificate)?.name,
+      (await identities([{ name: "restore", spiffe: restoreId, ca: "a.pem" }])).ofCertificate("mesh", certificate)
+        ?.name,
     ).toBe("restore");
     expect(
-      identities([{ name: "restore", spiffe: restoreId, ca: "b.pem" }]).ofCertificate("mesh", certificate),
+      (await identities([{ name: "restore", spiffe: restoreId, ca: "b.pem" }])).ofCertificate("mesh", certificate),
     ).toBeUndefined();
   });
 
@@ -237,12 +243,16 @@ describe("a chain over TLS", () => {
     const noAuthority = await issue(a, { commonName: "between" });
     const leaf = await issue(noAuthority, { names: [url(restoreId)] });
     const certificate = { ...peerCertificateOf(leaf.node), chain: [leaf.node, noAuthority.node] };
-    expect(identities([{ name: "restore", spiffe: restoreId }]).ofCertificate("mesh", certificate)).toBeUndefined();
+    expect(
+      (await identities([{ name: "restore", spiffe: restoreId }])).ofCertificate("mesh", certificate),
+    ).toBeUndefined();
   });
 
   it("is not mended by strangers' certificates in it", async () => {
     const leaf = await issue(b, { names: [url(restoreId)] });
     const certificate = { ...peerCertificateOf(leaf.node), chain: [leaf.node, a.node] };
-    expect(identities([{ name: "restore", spiffe: restoreId }]).ofCertificate("mesh", certificate)).toBeUndefined();
+    expect(
+      (await identities([{ name: "restore", spiffe: restoreId }])).ofCertificate("mesh", certificate),
+    ).toBeUndefined();
   });
 });

@@ -40,7 +40,16 @@ const limits: Configuration["limits"] = {
 
 export function unixListener(path: string, more: Partial<UnixListenerConfiguration> = {}): UnixListenerConfiguration {
   const shared = { name: "local", admin: false, maxConnections: 16 };
-  return { ...shared, unix: path, mode: 0o600, uid: undefined, gid: undefined, identity: "local", ...more };
+  return {
+    ...shared,
+    unix: path,
+    mode: 0o600,
+    uid: undefined,
+    gid: undefined,
+    identity: "local",
+    attributes: {},
+    ...more,
+  };
 }
 
 export function tcpListener(tls: TcpListenerConfiguration["tls"], more: object = {}): TcpListenerConfiguration {
@@ -62,13 +71,14 @@ export function configurationOf(
 
 /** A listener's world: the graph in force, and what the listeners told. */
 export class Setting {
-  graph: Graph;
+  graph!: Graph;
+  readonly #configuration: Configuration;
   drained = 0;
   readonly told: string[] = [];
   readonly held = new Set<ServerDuplexStream<Buffer, Buffer>>();
 
   constructor(configuration: Configuration) {
-    this.graph = graphOf(configuration);
+    this.#configuration = configuration;
   }
 
   get parts(): ListenerParts {
@@ -76,12 +86,15 @@ export class Setting {
       service: () => ({ graph: () => this.graph, draining: () => false }) as Partial<Service> as Service,
       events: {
         refused: (listener, why) => void this.told.push(`${listener} ${why}`),
+        certificateRenewed: (listener) => void this.told.push(`${listener} renewed`),
         certificateKept: (listener) => void this.told.push(`${listener} certificate`),
       } satisfies ListenerEvents,
       servicesOf: (_listener, service, callerOf) => {
         const handlers = {
           who: (call: ServerUnaryCall<Buffer, Buffer>, done: (error: null, answer: Buffer) => void) =>
-            done(null, Buffer.from(callerOf(call).identity(service.graph())?.name ?? "nobody")),
+            void Promise.resolve(callerOf(call).identity(service.graph())).then((found) =>
+              done(null, Buffer.from(found?.name ?? "nobody")),
+            ),
           echo: (call: ServerUnaryCall<Buffer, Buffer>, done: (error: null, answer: Buffer) => void) =>
             done(null, call.request),
           hold: (call: ServerDuplexStream<Buffer, Buffer>) => {
@@ -101,19 +114,21 @@ export class Setting {
     };
   }
 
-  open(configuration: Configuration): Promise<Listeners> {
+  async open(configuration: Configuration): Promise<Listeners> {
+    this.graph ??= await graphOf(this.#configuration);
     return openListeners(configuration, this.parts);
   }
 
   async reload(listeners: Listeners, configuration: Configuration): Promise<void> {
     const prepared = await listeners.prepare(configuration);
-    this.graph = graphOf(configuration);
+    this.graph.identities.close();
+    this.graph = await graphOf(configuration);
     prepared.commit();
   }
 }
 
-function graphOf(configuration: Configuration): Graph {
-  return { configuration, identities: createIdentities(configuration) } as Partial<Graph> as Graph;
+async function graphOf(configuration: Configuration): Promise<Graph> {
+  return { configuration, identities: await createIdentities(configuration) } as Partial<Graph> as Graph;
 }
 
 const method = (name: string, streams: boolean): MethodDefinition<Buffer, Buffer> => ({

@@ -34,6 +34,10 @@ const identity = (name: string, caFile = "ca.pem"): IdentityConfiguration => ({
   ca: file(caFile),
   spiffe: `spiffe://test/${name}`,
   dns: undefined,
+  crl: undefined,
+  token: undefined,
+  within: undefined,
+  attributes: {},
 });
 
 async function writeServer(): Promise<TestCertificate> {
