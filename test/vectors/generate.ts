@@ -1,10 +1,7 @@
-// Writes the golden vectors anew: node test/vectors/generate.ts. Vectors that are not drafts any more never change.
+// Adds golden vectors: node test/vectors/generate.ts. Those that are there never change: it refuses to.
 
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { goldenFiles, goldenFolder } from "./vectors.ts";
+import { addVectors } from "./freeze.ts";
+import { frozenList, goldenFiles, goldenFolder } from "./vectors.ts";
 
-rmSync(goldenFolder, { recursive: true, force: true });
-for (const sort of ["valid", "invalid"]) mkdirSync(`${goldenFolder}${sort}`, { recursive: true });
-const files = goldenFiles();
-for (const [path, text] of files) writeFileSync(goldenFolder + path, text);
-console.log(`${files.size} vectors in ${goldenFolder}`);
+const added = addVectors({ folder: goldenFolder, list: frozenList }, goldenFiles());
+console.log(`${added.length} vectors added to ${goldenFolder}`);

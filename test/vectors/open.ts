@@ -20,9 +20,19 @@ import { envId } from "./writer.ts";
 export function openWith(masterKeys: readonly Buffer[], envelope: Uint8Array, context: Context): Buffer {
   const decoded = decode(envelope);
   const hash = contextHash(context);
-  const { commitment, sealKey } = deriveKeys(branchKeyOf(decoded, masterKeys), decoded.h0);
-  if (!commitmentEquals(decoded.commitment, commitment)) throw refused();
-  return openFor(decoded, sealKey, hash);
+  return openUnder(branchKeyOf(decoded, masterKeys), decoded, hash);
+}
+
+/** As `openWith`, from as many shares as the threshold says. */
+export function openFromShares(shares: readonly PositionedShare[], envelope: Envelope, context: Context): Buffer {
+  const branchKey = envelope.threshold === 1 ? Buffer.from(shares[0]!.share) : combine(shares);
+  return openUnder(branchKey, envelope, contextHash(context));
+}
+
+function openUnder(branchKey: Buffer, envelope: Envelope, hash: Buffer): Buffer {
+  const { commitment, sealKey } = deriveKeys(branchKey, envelope.h0);
+  if (!commitmentEquals(envelope.commitment, commitment)) throw refused();
+  return openFor(envelope, sealKey, hash);
 }
 
 /** The branch key, from the first `threshold` shares that open. */

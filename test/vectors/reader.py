@@ -2,7 +2,8 @@
 """Reads keybroker envelopes: written from docs/envelope.md alone, with nothing but Python's standard library.
 
   reader.py
-      opens every valid golden vector beside this file and refuses every invalid one
+      opens every valid golden vector beside this file and refuses every invalid one; blobs that only their backends
+      unwrap are looked at, and the shares in their vectors' files stand for them
   reader.py --master-key-file FILE … [--context NAME=VALUE …] ENVELOPE
       opens an envelope (a file in binary or text form, or - for standard input) with master keys of the env
       provider, and writes the data key's bytes to standard output
@@ -16,6 +17,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import itertools
 import json
 import pathlib
 import re
@@ -323,6 +325,10 @@ def branch_key_of(envelope, master_keys):
         if known and master_key and len(shares) < envelope["threshold"]:
             shares[position] = share_at(envelope, position, master_key)
     need(len(shares) == envelope["threshold"], "too few recipients have one of these master keys")
+    return branch_key_from(envelope, shares)
+
+
+def branch_key_from(envelope, shares):
     return next(iter(shares.values())) if envelope["threshold"] == 1 else combine(shares)
 
 
@@ -330,7 +336,10 @@ def open_envelope(data, context, master_keys):
     """The data key, or Refused. Each step is one of docs/envelope.md's."""
     envelope = decode(data)
     expected_hash = context_hash(context)
-    branch_key = branch_key_of(envelope, master_keys)
+    return open_under(branch_key_of(envelope, master_keys), envelope, expected_hash)
+
+
+def open_under(branch_key, envelope, expected_hash):
     info = b"keybroker envelope v1" + hashlib.sha512(envelope["h0"]).digest()
     okm = hkdf(branch_key, b"", info, 64)
     need(hmac.compare_digest(okm[32:], envelope["commitment"]), "the commitment is another key's")
@@ -339,22 +348,76 @@ def open_envelope(data, context, master_keys):
     return plaintext[32:]
 
 
+# --- Blobs of real backends, as the registry has them --------------------------------------------------------
+
+AWS_ID = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
+GCP_ID = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
+PKCS11_ID = re.compile(r"pkcs11:serial=(?:[A-Za-z0-9_.!~*'()-]|%[0-9A-F]{2})+;id=(?:%[0-9a-f]{2})+")
+VAULT_BLOB = re.compile(rb"vault:v([1-9][0-9]*):([A-Za-z0-9+/]+={0,2})")
+# RSA's blobs are as long as the modulus, which the envelope does not tell.
+PKCS11_BYTES = {1: (92,), 2: (92,), 3: (96,), 4: (88,), 5: (256, 384, 512), 6: (256, 384, 512)}
+
+
+def is_vault_blob(recipient):
+    found = VAULT_BLOB.fullmatch(recipient["wrapped"])
+    if not found or found[1].decode("ascii") != recipient["version"]:
+        return False
+    try:
+        return base64.b64encode(base64.b64decode(found[2], validate=True)) == found[2]
+    except binascii.Error:
+        return False
+
+
+def is_registered(recipient):
+    """Whether a recipient looks as the registry says of its kind and scheme: more cannot be seen without its backend."""
+    kind, scheme, identity, blob = (recipient[name] for name in ("kind", "scheme", "masterKeyId", "wrapped"))
+    if kind == 5:
+        return bool(PKCS11_ID.fullmatch(identity)) and len(blob) in PKCS11_BYTES.get(scheme, ())
+    if scheme != 1:
+        return False
+    if kind == 1:
+        return bool(re.fullmatch(r"[0-9a-f]{16}", identity)) and len(blob) == 112
+    if kind in (2, 3):
+        return bool((AWS_ID if kind == 2 else GCP_ID).fullmatch(identity)) and len(blob) > 64
+    return kind == 4 and is_vault_blob(recipient)
+
+
 # --- The golden vectors -------------------------------------------------------------------------------------
 
 
 def open_vector(vector):
-    data = bytes.fromhex(vector["envelope"]) if "envelope" in vector else from_text(vector["text"])
+    data = envelope_of(vector)
     master_keys = [bytes.fromhex(key) for key in vector["masterKeys"]]
-    return data, open_envelope(data, vector["context"], master_keys)
+    return open_envelope(data, vector["context"], master_keys)
+
+
+def envelope_of(vector):
+    return bytes.fromhex(vector["envelope"]) if "envelope" in vector else from_text(vector["text"])
+
+
+def open_from_shares(vector):
+    """The data keys that every choice of k of the shares in the vector's file opens to."""
+    envelope, expected_hash = decode(envelope_of(vector)), context_hash(vector["context"])
+    for recipient in envelope["recipients"]:
+        need(is_registered(recipient), f"kind {recipient['kind']}: not as the registry says")
+    shares = [bytes.fromhex(share) for share in vector["steps"]["shares"]]
+    need(len(shares) == len(envelope["recipients"]), "not one share for each recipient")
+    choices = itertools.combinations(enumerate(shares, 1), envelope["threshold"])
+    branch_keys = [branch_key_from(envelope, dict(choice)) for choice in choices]
+    return [open_under(branch_key, envelope, expected_hash) for branch_key in branch_keys]
 
 
 def check_valid(vector):
     """What is wrong, or None."""
     try:
-        data, data_key = open_vector(vector)
+        data = envelope_of(vector)
+        data_keys = [open_vector(vector)] if vector["masterKeys"] else []
+        data_keys += open_from_shares(vector) if "shares" in vector["steps"] else []
     except Refused as refused:
         return f"refused: {refused}"
-    if data_key != bytes.fromhex(vector["dataKey"]):
+    if not data_keys:
+        return "neither master keys nor shares"
+    if any(data_key != bytes.fromhex(vector["dataKey"]) for data_key in data_keys):
         return "another data key"
     header, read = vector["header"], decode(data)
     wanted = [(r["kind"], r["scheme"], r["masterKeyId"], r["version"]) for r in header["recipients"]]

@@ -1,5 +1,7 @@
-// The valid golden vectors: every field at its least and its most, several recipients, k of n, both forms.
+// The valid golden vectors: every field at its least and its most, several recipients, k of n, both forms, blobs of
+// real providers.
 
+import { realRecipients, realShare, realVectors } from "./real.ts";
 import { bytes, env, foreign, masterKey, pairs, plainContext, recipe } from "./recipes.ts";
 import type { JsonContext } from "./recipes.ts";
 import type { Recipe } from "./writer.ts";
@@ -13,14 +15,22 @@ export interface ValidVector {
   /** Those that the reader has: names of master keys. */
   readonly masterKeys: readonly string[];
   readonly form: "binary" | "text";
+  /** Of every recipient in its order, where some have blobs that only their backends unwrap. */
+  readonly shares?: readonly Buffer[];
 }
 
-type Change = Partial<Recipe> & { readonly json?: JsonContext; readonly has?: string[]; readonly text?: boolean };
+type Change = Partial<Recipe> & {
+  readonly json?: JsonContext;
+  readonly has?: string[];
+  readonly text?: boolean;
+  readonly shares?: readonly Buffer[];
+};
 
 function valid(name: string, about: string, change: (vector: string) => Change = () => ({})): ValidVector {
-  const { json = plainContext, has = ["one"], text = false, ...rest } = change(name);
+  const { json = plainContext, has = ["one"], text = false, shares, ...rest } = change(name);
   const made = recipe(name, { context: pairs(json), ...rest });
-  return { name, about, recipe: made, context: json, masterKeys: has, form: text ? "text" : "binary" };
+  const form = text ? "text" : "binary";
+  return { name, about, recipe: made, context: json, masterKeys: has, form, ...(shares && { shares }) };
 }
 
 const eight = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
@@ -168,6 +178,15 @@ const contexts: ValidVector[] = [
   })),
 ];
 
+const real: ValidVector[] = realVectors.map((vector) =>
+  valid(vector.name, vector.about, () => ({
+    threshold: vector.threshold,
+    recipients: realRecipients(vector),
+    has: vector.holders.includes("env") ? ["one"] : [],
+    shares: vector.holders.map((_, i) => realShare(vector, i + 1)),
+  })),
+);
+
 /** All of them. */
 export const validVectors: readonly ValidVector[] = [
   ...recipients,
@@ -175,6 +194,7 @@ export const validVectors: readonly ValidVector[] = [
   ...foreignFields,
   ...byteFields,
   ...contexts,
+  ...real,
 ];
 
 /** Its master keys. */

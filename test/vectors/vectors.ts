@@ -13,7 +13,6 @@ import type { EnvRecipe, ForeignRecipe } from "./writer.ts";
 
 /** What both sorts of file have; exactly one of `envelope` (hex) and `text` is there. */
 interface VectorJson {
-  readonly draft: true;
   readonly envelope?: string;
   readonly text?: string;
   readonly context: JsonContext;
@@ -39,7 +38,12 @@ export interface ValidJson extends VectorJson {
     }[];
   };
   /** What lies between: no reader needs it. */
-  readonly steps: { readonly contextHash: string; readonly branchKey: string };
+  readonly steps: {
+    readonly contextHash: string;
+    readonly branchKey: string;
+    /** What every recipient's blob holds, in their order, where some were wrapped by real backends. */
+    readonly shares?: readonly string[];
+  };
 }
 
 /** An invalid vector's file. */
@@ -51,16 +55,18 @@ export interface InvalidJson extends VectorJson {
 /** Where the files are. */
 export const goldenFolder = fileURLToPath(new URL("golden/", import.meta.url));
 
+/** The SHA-256 of every one of them, in sha256sum's form. */
+export const frozenList = fileURLToPath(new URL("frozen.sha256", import.meta.url));
+
 const hexOf = (names: readonly string[]) => names.map((name) => masterKey(name).toString("hex"));
 
 /** A valid vector's file, made. */
-export function validJson({ about, recipe, context, masterKeys, form }: ValidVector): ValidJson {
+export function validJson({ about, recipe, context, masterKeys, form, shares }: ValidVector): ValidJson {
   const { envelope, masterKeyIds, contextHash } = write(recipe);
   const body =
     form === "text" ? { text: `kb1.${envelope.toString("base64url")}` } : { envelope: envelope.toString("hex") };
   const rows = recipe.recipients.map((recipient, i) => recipientJson(recipient, masterKeyIds[i]!));
   return {
-    draft: true,
     about,
     ...body,
     context,
@@ -73,7 +79,11 @@ export function validJson({ about, recipe, context, masterKeys, form }: ValidVec
       key: recipe.key.toString(),
       recipients: rows,
     },
-    steps: { contextHash: contextHash.toString("hex"), branchKey: recipe.branchKey.toString("hex") },
+    steps: {
+      contextHash: contextHash.toString("hex"),
+      branchKey: recipe.branchKey.toString("hex"),
+      ...(shares && { shares: shares.map((share) => share.toString("hex")) }),
+    },
   };
 }
 
@@ -85,7 +95,7 @@ function recipientJson(recipient: EnvRecipe | ForeignRecipe, masterKeyId: string
 /** An invalid vector's file, made. */
 export function invalidJson({ fault, stage, envelope, context, masterKeys }: InvalidVector): InvalidJson {
   const body = typeof envelope === "string" ? { text: envelope } : { envelope: envelope.toString("hex") };
-  return { draft: true, fault, refusedBy: stage, ...body, context, masterKeys: hexOf(masterKeys) };
+  return { fault, refusedBy: stage, ...body, context, masterKeys: hexOf(masterKeys) };
 }
 
 /** Every file of the golden vectors by its path under the folder, made anew. */

@@ -152,7 +152,7 @@ const product = (a: number, b: number) =>
   a === 0 || b === 0 ? 0 : powers[(powers.indexOf(a) + powers.indexOf(b)) % 255]!;
 
 /** secret + c₁x + c₂x² + … for each byte. */
-function shareAt(x: number, secret: Buffer, coefficients: Buffer): Buffer {
+export function shareAt(x: number, secret: Buffer, coefficients: Buffer): Buffer {
   const share = Buffer.from(secret);
   let power = 1;
   for (let at = 0; at < coefficients.length; at += secret.length) {

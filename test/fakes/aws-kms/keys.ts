@@ -11,8 +11,7 @@ export interface Material {
   readonly rotatedAt: Date | undefined;
 }
 
-type KeyState =
-  "Enabled" | "Disabled" | "PendingDeletion" | "PendingImport" | "Unavailable" | "Creating" | "Updating";
+type KeyState = "Enabled" | "Disabled" | "PendingDeletion" | "PendingImport" | "Unavailable" | "Creating" | "Updating";
 
 /** A key in one region. */
 export interface Key {
@@ -34,6 +33,10 @@ interface KeyOptions {
   readonly usage?: string;
   readonly spec?: string;
   readonly origin?: string;
+  /** Of a key that was there before, and is brought back. */
+  readonly id?: string;
+  /** Its first material, 32 bytes; random when left out. */
+  readonly material?: Buffer;
 }
 
 export const account = "111122223333";
@@ -61,8 +64,7 @@ export function createKeys(): Keys {
     return all.find((key) => key.id === id && key.region === region);
   };
   return {
-    create({ region = homeRegion, multiRegion, ...options } = {}) {
-      const id = multiRegion ? `mrk-${randomUUID().replaceAll("-", "")}` : randomUUID();
+    create({ region = homeRegion, multiRegion, id = newId(multiRegion), material, ...options } = {}) {
       const key: Key = {
         id,
         region,
@@ -72,7 +74,7 @@ export function createKeys(): Keys {
         origin: "AWS_KMS",
         isReplica: false,
         state: "Enabled",
-        materials: [materialOf(id, undefined)],
+        materials: [materialOf(id, undefined, material)],
         ...options,
       };
       all.push(key);
@@ -105,8 +107,11 @@ export function createKeys(): Keys {
   };
 }
 
-function materialOf(keyId: string, rotatedAt: Date | undefined): Material {
-  const bytes = randomBytes(32);
+function newId(multiRegion = false): string {
+  return multiRegion ? `mrk-${randomUUID().replaceAll("-", "")}` : randomUUID();
+}
+
+function materialOf(keyId: string, rotatedAt: Date | undefined, bytes: Buffer = randomBytes(32)): Material {
   return { id: createHash("sha256").update(keyId).update(bytes).digest("hex"), bytes, rotatedAt };
 }
 

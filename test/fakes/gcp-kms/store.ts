@@ -30,6 +30,8 @@ export interface StoredKey {
 export interface KeyOptions {
   readonly purpose?: string;
   readonly protectionLevel?: string;
+  /** Its first version's, of a key that was there before and is brought back; random when left out. */
+  readonly material?: Pick<StoredVersion, "key" | "mark">;
 }
 
 const keyName = /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[A-Za-z0-9_-]{1,63}\/cryptoKeys\/[A-Za-z0-9_-]{1,63}$/;
@@ -39,21 +41,21 @@ const [markBytes, nonceBytes, tagBytes] = [9, 12, 16];
 export class Store {
   readonly #keys = new Map<string, StoredKey>();
 
-  create(name: string, { purpose = "ENCRYPT_DECRYPT", protectionLevel = "SOFTWARE" }: KeyOptions = {}): StoredKey {
+  create(name: string, options: KeyOptions = {}): StoredKey {
+    const { purpose = "ENCRYPT_DECRYPT", protectionLevel = "SOFTWARE", material } = options;
     const key: StoredKey = { name, purpose, protectionLevel, versions: [], primary: undefined, pendingReads: 0 };
     this.#keys.set(name, key);
-    key.primary = this.addVersion(key);
+    key.primary = this.addVersion(key, material);
     return key;
   }
 
-  addVersion(key: StoredKey): StoredVersion {
+  addVersion(key: StoredKey, material = newMaterial()): StoredVersion {
     const id = key.versions.length + 1;
     const version: StoredVersion = {
       name: `${key.name}/cryptoKeyVersions/${id}`,
       id,
       createdAt: new Date(),
-      key: randomBytes(32),
-      mark: Buffer.concat([Buffer.from([0x0a]), randomBytes(markBytes - 1)]),
+      ...material,
       state: key.pendingReads > 0 ? "PENDING_GENERATION" : "ENABLED",
     };
     key.versions.push(version);
@@ -77,6 +79,10 @@ export class Store {
     if (!version) throw notFound(`CryptoKeyVersion ${name}`);
     return { key, version };
   }
+}
+
+function newMaterial(): Pick<StoredVersion, "key" | "mark"> {
+  return { key: randomBytes(32), mark: Buffer.concat([Buffer.from([0x0a]), randomBytes(markBytes - 1)]) };
 }
 
 /** Throws FAILED_PRECONDITION. */

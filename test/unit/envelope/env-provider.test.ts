@@ -48,7 +48,9 @@ async function sharesOf(envelope: Envelope, masterKeys: readonly MasterKey[]): P
   return shares;
 }
 
-test.each(readGolden<ValidJson>("valid"))("%s opens", async (_, vector) => {
+const ours = readGolden<ValidJson>("valid").filter(([, { masterKeys }]) => masterKeys.length > 0);
+
+test.each(ours)("%s opens", async (_, vector) => {
   const envelope = decode(vector.text === undefined ? Buffer.from(vector.envelope!, "hex") : fromText(vector.text));
   const shares = await sharesOf(
     envelope,

@@ -4,11 +4,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { contextHash, decode, encodeBranchHeader, fromText, toText } from "../../../src/envelope/index.ts";
 import { BrokerError } from "../../../src/errors/index.ts";
-import { branchKeyOf, openWith } from "../../vectors/open.ts";
+import { choices } from "../../vectors/choices.ts";
+import { branchKeyOf, openFromShares, openWith } from "../../vectors/open.ts";
 import { goldenFiles, goldenFolder, readGolden } from "../../vectors/vectors.ts";
 import type { InvalidJson, ValidJson } from "../../vectors/vectors.ts";
 
 const valid = readGolden<ValidJson>("valid");
+/** Those that env master keys open, and those of which the file has the shares: each is one or both. */
+const byMasterKeys = valid.filter(([, { masterKeys }]) => masterKeys.length > 0);
+const byShares = valid.filter(([, { steps }]) => steps.shares !== undefined);
 const invalid = readGolden<InvalidJson>("invalid");
 
 function bytesOf({ envelope, text }: { envelope?: string; text?: string }): Buffer {
@@ -38,7 +42,28 @@ test("the files are what the generator makes, none more and none less", () => {
   for (const [path, text] of made) expect(readFileSync(goldenFolder + path, "utf8") === text, path).toBe(true);
 });
 
-test.each(valid)("%s opens", (_, vector) => {
+test("each valid vector can be opened by its file alone", () => {
+  const either = new Set([...byMasterKeys, ...byShares].map(([name]) => name));
+  expect(either.size).toBe(valid.length);
+  expect([byMasterKeys.length > 60, byShares.length > 15]).toEqual([true, true]);
+});
+
+test.each(byShares)("%s opens with every choice of its shares, and with no fewer", (_, vector) => {
+  const envelope = decode(bytesOf(vector));
+  const shares = vector.steps.shares!.map((share, i) => ({ position: i + 1, share: Buffer.from(share, "hex") }));
+  expect(shares.length).toBe(envelope.recipients.length);
+  for (const chosen of choices(shares, envelope.threshold)) {
+    const dataKey = openFromShares(chosen, envelope, vector.context);
+    expect(dataKey.equals(Buffer.from(vector.dataKey, "hex"))).toBe(true);
+  }
+  if (envelope.threshold === 1) return;
+  const one = [{ position: 1, share: shares[0]!.share }];
+  expect(thrown(() => openFromShares(one, { ...envelope, threshold: 1 }, vector.context))).toMatch(
+    /^ENVELOPE_REFUSED /,
+  );
+});
+
+test.each(byMasterKeys)("%s opens", (_, vector) => {
   const bytes = bytesOf(vector);
   const dataKey = openWith(masterKeysOf(vector), bytes, vector.context);
   expect(dataKey.equals(Buffer.from(vector.dataKey, "hex"))).toBe(true);

@@ -1,7 +1,7 @@
 // The independent reader: it agrees with the golden vectors, says so when it does not, and opens what the product seals.
 
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,7 @@ import { randomBytes } from "../../../src/secret/index.ts";
 import { available } from "../../backends/available.ts";
 import { python } from "../../backends/python.ts";
 import { branchKeyOf } from "../../vectors/open.ts";
+import type { ValidJson } from "../../vectors/vectors.ts";
 import { sampleEnvelope, sampleMasterKeys } from "./sample.ts";
 
 const vectors = fileURLToPath(new URL("../../vectors/", import.meta.url));
@@ -41,13 +42,68 @@ describe.skipIf(!interpreter)("over the golden vectors", () => {
     expect(status).toBe(0);
   });
 
+  function copyOfAll(): string {
+    const copied = mkdtempSync(join(folder, "copy-"));
+    cpSync(reader, join(copied, "reader.py"));
+    cpSync(join(vectors, "golden"), join(copied, "golden"), { recursive: true });
+    return copied;
+  }
+
+  /** A valid vector alone, changed as told, beside an invalid one: what the reader says of it. */
+  function changed(name: string, change: (vector: ValidJson) => ValidJson): string {
+    const copied = mkdtempSync(join(folder, "changed-"));
+    for (const file of ["reader.py", `golden/valid/${name}.json`, "golden/invalid/empty.json"])
+      cpSync(join(vectors, file), join(copied, file));
+    const path = join(copied, `golden/valid/${name}.json`);
+    writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, "utf8")) as ValidJson)));
+    const { status, stdout } = run(join(copied, "reader.py"));
+    return `${status} ${String(stdout).split("\n")[0]}`;
+  }
+
+  const shareOf = (vector: ValidJson, shares?: readonly string[]): ValidJson => {
+    const { contextHash, branchKey } = vector.steps;
+    return { ...vector, steps: { contextHash, branchKey, ...(shares && { shares }) } };
+  };
+
+  test("a share that is another's makes it fail, whichever it is", () => {
+    for (const place of [0, 1, 2]) {
+      const spoil = (v: ValidJson) => shareOf(v, v.steps.shares!.with(place, "00".repeat(32)));
+      expect(changed("real-2-of-3", spoil)).toBe("1 valid/real-2-of-3.json: refused: the commitment is another key's");
+    }
+  });
+
+  test("a share too few makes it fail", () => {
+    expect(changed("real-2-of-3", (v) => shareOf(v, v.steps.shares!.slice(1)))).toMatch(/^1 .*one share for each/);
+  });
+
+  test("a vector that it could open with nothing makes it fail", () => {
+    expect(changed("real-2-of-3", (v) => shareOf(v))).toMatch(/^1 .*: neither master keys nor shares$/);
+  });
+
+  test.each([
+    ["real-aws-kms-then-env", "02010"],
+    ["real-gcp-kms-then-env", "03010"],
+    ["real-vault-aes256-gcm96-then-env", "04010"],
+    ["real-pkcs11-gcm-then-env", "05010"],
+    ["real-pkcs11-key-wrap-then-env", "05040"],
+    ["real-pkcs11-rsa-oaep-sha1-then-env", "05060"],
+  ])("the blob of %s under a scheme that the registry does not know makes it fail", (name, row) => {
+    const kind = row.slice(0, 2);
+    // The env recipient's key is taken away: what is left to look at is the real blob's row.
+    const rename = (v: ValidJson): ValidJson => ({
+      ...v,
+      masterKeys: [],
+      envelope: v.envelope!.replace(`6462${row}`, `6462${kind}090`),
+    });
+    expect(changed(name, (v) => ({ ...v, masterKeys: [] }))).toMatch(/^0 1 valid and 1 invalid/);
+    expect(changed(name, rename)).toMatch(new RegExp(`: refused: kind ${Number(kind)}: not as the registry says$`));
+  });
+
   test.each([
     ["a valid vector among the invalid", "valid/plain.json", "invalid/plain.json"],
     ["an invalid vector among the valid", "invalid/context-border.json", "valid/context-border.json"],
   ])("%s makes it fail", (_, from, to) => {
-    const copied = mkdtempSync(join(folder, "copy-"));
-    cpSync(reader, join(copied, "reader.py"));
-    cpSync(join(vectors, "golden"), join(copied, "golden"), { recursive: true });
+    const copied = copyOfAll();
     renameSync(join(copied, "golden", from), join(copied, "golden", to));
     const { status, stdout } = run(join(copied, "reader.py"));
     expect(status).toBe(1);
