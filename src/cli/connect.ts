@@ -9,6 +9,8 @@ import type { ConnectionSettings } from "./flags.ts";
 import { unreadable } from "./input.ts";
 import { wipe } from "../secret/index.ts";
 
+const keyHint = " (KEYBROKER_KEY is the TLS key's file; a key's name goes into KEYBROKER_KEY_NAME)";
+
 /** People and password hooks want to hear soon that there is no daemon; --wait is for those who would rather wait. */
 const unreachableMs = 250;
 
@@ -40,7 +42,9 @@ async function open(settings: ConnectionSettings, addresses: string[]): Promise<
   // Loaded late: help, completion and wrong usage answer without it.
   const { createClient } = await import("../client/index.ts");
   try {
-    return createClient({ addresses, timeoutMs: settings.timeout, unreachableMs, ...(tls ? { tls } : {}) });
+    const { tokenFile } = settings;
+    const credentials = { ...(tls ? { tls } : {}), ...(tokenFile === undefined ? {} : { tokenFile }) };
+    return createClient({ addresses, timeoutMs: settings.timeout, unreachableMs, ...credentials });
   } catch (error) {
     throw usage((error as Error).message);
   } finally {
@@ -48,10 +52,11 @@ async function open(settings: ConnectionSettings, addresses: string[]): Promise<
   }
 }
 
-async function readTls({ ca, cert, tlsKey }: ConnectionSettings): Promise<TlsOptions | undefined> {
-  if (cert === undefined || tlsKey === undefined)
+async function readTls({ ca, cert, tlsKey, tokenFile }: ConnectionSettings): Promise<TlsOptions> {
+  const tokenAlone = tokenFile !== undefined && cert === undefined && tlsKey === undefined;
+  if (!tokenAlone && (cert === undefined || tlsKey === undefined))
     throw usage(
-      "host:port needs --cert and --tls-key (KEYBROKER_CERT, KEYBROKER_KEY), and --ca for an authority of your own",
+      "host:port needs --cert and --tls-key (KEYBROKER_CERT, KEYBROKER_KEY) or --token-file, and --ca for an authority of your own",
     );
   const pem = async (file: string, hint = ""): Promise<Buffer> => {
     try {
@@ -63,8 +68,8 @@ async function readTls({ ca, cert, tlsKey }: ConnectionSettings): Promise<TlsOpt
   };
   return {
     ...(ca === undefined ? {} : { ca: await pem(ca) }),
-    cert: await pem(cert),
-    key: await pem(tlsKey, " (KEYBROKER_KEY is the TLS key's file; a key's name goes into KEYBROKER_KEY_NAME)"),
+    ...(cert === undefined ? {} : { cert: await pem(cert) }),
+    ...(tlsKey === undefined ? {} : { key: await pem(tlsKey, keyHint) }),
   };
 }
 

@@ -90,6 +90,7 @@ export interface ConnectionSettings {
   readonly ca?: string;
   readonly cert?: string;
   readonly tlsKey?: string;
+  readonly tokenFile?: string;
   readonly timeout: number;
   readonly wait?: number;
   readonly json?: boolean;
@@ -110,6 +111,7 @@ export function connectionFlags(): Flag[] {
     new Flag("--ca <file>", "PEM: who vouches for the daemon, for host:port"),
     new Flag("--cert <file>", "PEM: this caller's certificate, for host:port"),
     new Flag("--tls-key <file>", "PEM: the certificate's private key, for host:port", "KEYBROKER_KEY"),
+    new Flag("--token-file <file>", "a bearer token that says who calls, for identities with jwt"),
     new Flag("--timeout <duration>", "how long to wait for the answer").duration().default(30_000, "30s"),
     new Flag("--wait <duration>", "wait so long for a daemon that is not there yet").duration(),
     jsonFlag(),

@@ -8,9 +8,12 @@ import type { TlsOptions } from "./types.ts";
 
 const maxMessageBytes = 4 * 1024 * 1024;
 
-/** Opens a channel; nothing is connected yet. Throws a TypeError where TLS is needed and not given, or not usable. */
-export function openChannel(address: Address, tls: TlsOptions | undefined): Client {
-  return new Client(address.target, credentialsOf(address, tls), {
+/**
+ * Opens a channel; nothing is connected yet. Throws a TypeError where TLS is needed and not given, or not usable.
+ * `token` tells whether calls show one, in place of a certificate.
+ */
+export function openChannel(address: Address, tls: TlsOptions | undefined, token: boolean): Client {
+  return new Client(address.target, credentialsOf(address, tls, token), {
     ...options,
     ...(tls && address.host !== undefined ? serverNameOf(tls.serverName ?? address.host) : {}),
     // Over a unix socket the default authority is the path, which HTTP/2 servers may refuse.
@@ -49,9 +52,15 @@ const options: ClientOptions = {
   "grpc.keepalive_timeout_ms": 5_000,
 };
 
-function credentialsOf(address: Address, tls: TlsOptions | undefined): ChannelCredentials {
+function credentialsOf(address: Address, tls: TlsOptions | undefined, token: boolean): ChannelCredentials {
   if (address.host === undefined) return credentials.createInsecure();
   if (!tls) throw new TypeError(`${address.text}: TCP needs TLS: give a certificate, its key and the authority`);
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    throw new TypeError(`${address.text}: a certificate and its key go together: give both or neither`);
+  }
+  if (tls.cert === undefined && !token) {
+    throw new TypeError(`${address.text}: nothing says who calls: give a certificate and its key, or a token file`);
+  }
   return credentials.createFromSecureContext(secureContext(address, tls), verifying(tls.serverName ?? address.host));
 }
 

@@ -9,6 +9,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { Endpoint, type EndpointEvents } from "./endpoint.ts";
 import { operations, requestOf, type Operation } from "./operation.ts";
 import { PendingCall } from "./pending-call.ts";
+import { openTokenFile } from "./token-file.ts";
 import type { CallOptions, Client, ClientOptions, OperationName, Operations } from "./types.ts";
 
 const defaultTimeoutMs = 15_000;
@@ -67,10 +68,12 @@ function endpointsOf(options: ClientOptions, events: EndpointEvents): Endpoint[]
     ...new Set([...(options.addresses ?? []), ...(options.address === undefined ? [] : [options.address])]),
   ];
   if (addresses.length === 0) throw new TypeError("give an address: unix:PATH or host:port");
+  const token = options.tokenFile === undefined ? undefined : openTokenFile(options.tokenFile);
   const connectTimeoutMs = positive("connectTimeoutMs", options.connectTimeoutMs ?? 2_000);
   return addresses.map((text) => {
     const address = parseAddress(text);
-    return new Endpoint(address, openChannel(address, options.tls), connectTimeoutMs, events);
+    const channel = openChannel(address, options.tls, token !== undefined);
+    return new Endpoint(address, channel, { connectTimeoutMs, token }, events);
   });
 }
 

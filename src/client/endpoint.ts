@@ -5,6 +5,7 @@ import type { Address } from "./address.ts";
 import { fromTransport, KeybrokerError } from "./error.ts";
 import { maxRequestBytes, Session } from "./session.ts";
 import { wipeAnswer, type PendingCall } from "./pending-call.ts";
+import type { TokenFile } from "./token-file.ts";
 
 const firstBackOffMs = 50;
 const maxBackOffMs = 500;
@@ -18,23 +19,32 @@ export interface EndpointEvents {
   room(): void;
 }
 
+/** What all endpoints of a client have in common. */
+export interface EndpointSettings {
+  readonly connectTimeoutMs: number;
+  /** What goes with every call. */
+  readonly token: TokenFile | undefined;
+}
+
 /** A daemon's address. */
 export class Endpoint {
   readonly address: Address;
   readonly #client: GrpcClient;
   readonly #events: EndpointEvents;
-  readonly #connectTimeoutMs: number;
+  readonly #settings: EndpointSettings;
   readonly #unary = new Map<PendingCall, ClientUnaryCall>();
   #session: Session | undefined;
+  /** The token that the session was opened with. */
+  #sessionToken: string | undefined;
   #connecting: NodeJS.Timeout | undefined;
   #failures = 0;
   /** On performance.now()'s clock: until then other endpoints go first. */
   #avoidUntilMs = 0;
 
-  constructor(address: Address, client: GrpcClient, connectTimeoutMs: number, events: EndpointEvents) {
+  constructor(address: Address, client: GrpcClient, settings: EndpointSettings, events: EndpointEvents) {
     this.address = address;
     this.#client = client;
-    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#settings = settings;
     this.#events = events;
   }
 
@@ -77,7 +87,7 @@ export class Endpoint {
       if (single(call)) this.#sendAlone(call);
     }
     const framed = calls.filter((call) => !call.settled && !single(call));
-    if (framed.length > 0) (this.#session ??= this.#openSession()).send(framed);
+    if (framed.length > 0) this.#sessionNow().send(framed);
   }
 
   /** Ends everything with this error. */
@@ -88,7 +98,7 @@ export class Endpoint {
 
   #sendAlone(call: PendingCall): void {
     // Without a deadline of grpc-js's own: the call's timer ends it, over all its tries. The header tells the daemon.
-    const metadata = new Metadata();
+    const metadata = metadataWith(this.#settings.token?.current());
     metadata.set("grpc-timeout", `${Math.max(1, Math.ceil(call.remainingMs()))}m`);
     const sent = this.#client.makeUnaryRequest(
       call.operation.path,
@@ -109,8 +119,17 @@ export class Endpoint {
     call.cancelTry = () => sent.cancel();
   }
 
-  #openSession(): Session {
-    const session = new Session(this.#client, {
+  /** The session that there is, unless the token has changed since: then it answers what it has, and another follows. */
+  #sessionNow(): Session {
+    const token = this.#settings.token?.current();
+    if (this.#session !== undefined && token === this.#sessionToken) return this.#session;
+    this.#session?.leave();
+    this.#sessionToken = token;
+    return (this.#session = this.#openSession(token));
+  }
+
+  #openSession(token: string | undefined): Session {
+    const session = new Session(this.#client, metadataWith(token), {
       failed: (call, error) => this.#events.failed(call, error),
       room: () => this.#events.room(),
       answered: () => this.#answered(),
@@ -145,8 +164,8 @@ export class Endpoint {
     this.#connecting = setTimeout(() => {
       this.#connecting = undefined;
       if (this.connected()) return;
-      this.#drop(new KeybrokerError("UNAVAILABLE", `no connection within ${this.#connectTimeoutMs} ms`));
-    }, this.#connectTimeoutMs);
+      this.#drop(new KeybrokerError("UNAVAILABLE", `no connection within ${this.#settings.connectTimeoutMs} ms`));
+    }, this.#settings.connectTimeoutMs);
     this.#connecting.unref();
   }
 
@@ -163,4 +182,10 @@ export class Endpoint {
       sent.cancel();
     }
   }
+}
+
+function metadataWith(token: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
+  return metadata;
 }

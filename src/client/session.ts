@@ -1,7 +1,7 @@
 // One Session stream: frames of calls out, results back to the calls they belong to.
 
 import { fromBinary } from "@bufbuild/protobuf";
-import { Metadata, type Client as GrpcClient, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import type { Client as GrpcClient, ClientDuplexStream, Metadata, ServiceError } from "@grpc/grpc-js";
 import type { Result } from "../proto/keybroker/v1/call_pb.ts";
 import { KeyService, SessionResponseSchema } from "../proto/keybroker/v1/key_service_pb.ts";
 import { fromStatus, fromTransport, KeybrokerError } from "./error.ts";
@@ -41,23 +41,26 @@ export class Session {
   #lastId = 0;
   #blocked = false;
   #open = true;
+  #leaving = false;
 
-  constructor(client: GrpcClient, events: SessionEvents) {
+  constructor(client: GrpcClient, metadata: Metadata, events: SessionEvents) {
     this.#events = events;
-    this.#stream = client.makeBidiStreamRequest(path, identity, identity, new Metadata());
+    this.#stream = client.makeBidiStreamRequest(path, identity, identity, metadata);
     this.#stream.on("data", (bytes: Buffer) => this.#receive(bytes));
     this.#stream.on("drain", () => {
       this.#blocked = false;
       events.room();
     });
-    this.#stream.on("end", () => this.#end(new KeybrokerError("UNAVAILABLE", "the daemon ended the session")));
+    this.#stream.on("end", () => {
+      this.#end(this.#leaving ? undefined : new KeybrokerError("UNAVAILABLE", "the daemon ended the session"));
+    });
     this.#stream.on("error", (error: ServiceError) => this.#end(fromTransport(error)));
     this.#idle = setTimeout(() => this.#endIfIdle(), idleMs);
   }
 
   /** How many more calls it takes now. */
   room(): number {
-    return this.#open && !this.#blocked ? maxCallsInFlight - this.#inFlight.size : 0;
+    return this.#open && !this.#leaving && !this.#blocked ? maxCallsInFlight - this.#inFlight.size : 0;
   }
 
   /** Sends calls, at most `room()` of them, in as few frames as the limits allow. */
@@ -75,6 +78,13 @@ export class Session {
       frameBytes += callBytes;
     }
     if (frame.length > 0) this.#write(frame);
+  }
+
+  /** Takes no more calls, and ends when those it has are answered. */
+  leave(): void {
+    if (!this.#open || this.#leaving) return;
+    this.#leaving = true;
+    this.#stream.end();
   }
 
   /** Ends the stream now; its calls fail with the error, as far as they were not answered. */
@@ -118,7 +128,7 @@ export class Session {
 
   #endIfIdle(): void {
     if (this.#inFlight.size > 0) return;
-    this.#stream.end();
+    this.leave();
     this.#end(undefined);
   }
 

@@ -6,14 +6,14 @@ import type { KeybrokerError } from "./error.ts";
 /** String pairs that must be repeated to unwrap: at most 32, 4 KiB in all. They are not secret. */
 export type Context = Readonly<Record<string, string>>;
 
-/** PEM texts for a TCP address: TLS 1.3 with a certificate on both sides. */
+/** PEM texts for a TCP address: TLS 1.3, where the client shows a certificate, a token (`tokenFile`) or both. */
 export interface TlsOptions {
   /** Who may vouch for the daemon; the system's authorities when left out. */
   readonly ca?: Uint8Array | string;
-  /** The client's certificate chain. */
-  readonly cert: Uint8Array | string;
+  /** The client's certificate chain; left out together with `key` where a token says who it is. */
+  readonly cert?: Uint8Array | string;
   /** The client's private key. */
-  readonly key: Uint8Array | string;
+  readonly key?: Uint8Array | string;
   /** The name to find in the daemon's certificate, where it is not the address's host. */
   readonly serverName?: string;
 }
@@ -26,6 +26,8 @@ export interface ClientOptions {
   readonly addresses?: readonly string[];
   /** Needed for `host:port`. Read once: make a new client when the certificate is renewed. */
   readonly tls?: TlsOptions;
+  /** A file with a bearer token, which goes with every call; read again within a second after it changed. */
+  readonly tokenFile?: string;
   /** A call's whole life with its retries, in milliseconds; 15,000 when left out. */
   readonly timeoutMs?: number;
   /** How often a call is tried at most; 4 when left out. With several addresses each gives one try more. */

@@ -180,9 +180,13 @@ describe("tcp listeners and identities", () => {
       ca: "/ca.pem",
       spiffe: "spiffe://bank.example/restore",
       dns: undefined,
+      crl: undefined,
+      token: undefined,
+      within: undefined,
+      attributes: {},
     });
     expect(await problemsOf(mesh(" {}"), skip)).toEqual([
-      "9:3: listeners.mesh: no identity comes in by this listener: add one under identities, with listener and ca",
+      "9:3: listeners.mesh: no identity comes in by this listener: add one under identities, with listener and ca or jwt",
     ]);
   });
 
@@ -205,8 +209,8 @@ describe("tcp listeners and identities", () => {
     const both =
       "\n  x: { listener: mesh, ca: /ca.pem, spiffe: spiffe://a/b, dns: b.example }\n  z: { listener: mesh, ca: /ca.pem }";
     expect(await problemsOf(mesh(both), skip)).toEqual([
-      "13:6: identities.x: exactly one of spiffe and dns says who it is",
-      "14:6: identities.z: exactly one of spiffe and dns says who it is",
+      "13:6: identities.x: exactly one of spiffe, dns and jwt says who it is",
+      "14:6: identities.z: exactly one of spiffe, dns and jwt says who it is",
     ]);
   });
 

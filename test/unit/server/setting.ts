@@ -36,6 +36,8 @@ const limits: Configuration["limits"] = {
   maxProviderCalls: 64,
   providerTimeoutMs: 5_000,
   probeIntervalMs: 30_000,
+  refusedLoads: { limit: 60, windowMs: 60_000 },
+  providerCallsPerIdentity: undefined,
 };
 
 export function unixListener(path: string, more: Partial<UnixListenerConfiguration> = {}): UnixListenerConfiguration {
