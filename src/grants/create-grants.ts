@@ -8,7 +8,7 @@ import { readApprovers } from "./approvals.ts";
 import { createCounter } from "./count.ts";
 import { parseDocument, type Document } from "./document.ts";
 import type { GrantQuestion, Grants, ReadGrant, UsedGrant } from "./grants.ts";
-import { objection, objectionOfAll, objectionToPlace } from "./judge.ts";
+import { isFor, objection, objectionOfAll, objectionToPlace } from "./judge.ts";
 import { createLedger } from "./ledger.ts";
 import { createShelf } from "./shelf.ts";
 
@@ -86,7 +86,7 @@ export function createGrants({ configuration, store, now = Date.now }: GrantPart
   /** Those of the identity, the one that ends first before the others. */
   async function opened({ identity }: GrantQuestion): Promise<readonly ReadGrant[]> {
     const mine = (await storeOrAdvice(shelf.all(now()))).filter(
-      ({ statement, revokedAtMs }) => statement.identity === identity.name && revokedAtMs === undefined,
+      ({ statement, revokedAtMs }) => isFor(statement, identity) && revokedAtMs === undefined,
     );
     return mine.sort((one, other) => one.statement.untilMs - other.statement.untilMs);
   }
@@ -118,7 +118,7 @@ function readBrought(read: (document: string) => ReadGrant, document: string): R
 
 /** To the caller, so that it knows what to do next. */
 function refusal({ identity, key, needs }: GrantQuestion, objections: readonly string[]): string {
-  const consent = `approved by ${needs.approvals} of ${needs.from.join(", ")}`;
+  const consent = needs.map(({ approvals, from }) => `approved by ${approvals} of ${from.join(", ")}`).join(" and ");
   const wanted = `identity ${identity.name} needs an open grant for key ${key}, ${consent}`;
   if (objections.length === 0) return `${wanted}: ask for one with \`keybroker grant request\``;
   return `${wanted}; ${objections.slice(0, 3).join("; ")}`;

@@ -1,20 +1,20 @@
 // Restore grants: what a call by a rule that asks for consent needs, and how consent is given, kept and taken back.
 
 import type { GrantRequirement } from "../config/index.ts";
-import type { Asker } from "../policy/policy.ts";
+import type { Identity } from "../identity/identity.ts";
 import type { Statement } from "./statement.ts";
 
 /** A call that a rule lets through under a grant alone. */
 export interface GrantQuestion {
-  readonly identity: Asker;
+  readonly identity: Identity;
   /** The key's present name. */
   readonly key: string;
   /** Undefined where the operation brings none. */
   readonly context: Readonly<Record<string, string>> | undefined;
   /** The envelope's fingerprint, 32 hex digits: what is counted. */
   readonly envelope: string;
-  /** What the rule asks for. */
-  readonly needs: GrantRequirement;
+  /** What its rule asks for; where a token is within another identity, what the rules of both ask for. */
+  readonly needs: readonly GrantRequirement[];
   /** The signed document, where the call brings it; empty where it does not. */
   readonly document: string;
 }

@@ -11,12 +11,21 @@ export function objection(grant: ReadGrant, question: GrantQuestion, realm: stri
   return (
     objectionToCall(statement, question) ??
     objectionToPlace(statement, realm, nowMs) ??
-    objectionToTerms(grant, question.needs)
+    firstOf(question.needs.map((needs) => objectionToTerms(grant, needs)))
   );
 }
 
+function firstOf(objections: readonly (string | undefined)[]): string | undefined {
+  return objections.find((one) => one !== undefined);
+}
+
+/** Whether a grant is for this caller: for its identity, or the one that it is within. */
+export function isFor({ identity }: Statement, caller: GrantQuestion["identity"]): boolean {
+  return identity === caller.name || identity === caller.within?.name;
+}
+
 function objectionToCall(statement: Statement, { identity, key, context }: GrantQuestion): string | undefined {
-  if (statement.identity !== identity.name) return `it is for identity ${statement.identity}`;
+  if (!isFor(statement, identity)) return `it is for identity ${statement.identity}`;
   if (!statement.keys.some((pattern) => covers(pattern, key))) return `it is not for key ${key}`;
   if (statement.when.every((condition) => conditionHolds(condition, identity, context))) return undefined;
   return "the context does not meet its conditions";
