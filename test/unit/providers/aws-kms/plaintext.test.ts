@@ -49,6 +49,24 @@ describe("a request", () => {
   });
 });
 
+test("calls print nothing: the SDK warns of who reads its bytes as a text", async () => {
+  // The SDK warns once a minute, and an earlier test's warning must not hide this one's.
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 86_400_000 });
+  const levels = ["log", "info", "warn", "error", "debug"] as const;
+  const spies = levels.map((level) => vi.spyOn(console, level).mockImplementation(() => undefined));
+  const client = clientOf(() => Buffer.from("{}"));
+  const encrypt = new EncryptCommand({ KeyId, Plaintext: standInFor(material) });
+  carry(encrypt, material);
+  const decrypt = new DecryptCommand({ KeyId, CiphertextBlob: Buffer.alloc(1) });
+  takeFrom(decrypt);
+  await client.send(encrypt);
+  await client.send(decrypt);
+  const printed = spies.flatMap((spy) => spy.mock.calls);
+  for (const spy of spies) spy.mockRestore();
+  vi.useRealTimers();
+  expect(printed).toEqual([]);
+});
+
 describe("an answer", () => {
   test("is wiped where it arrived, and the SDK finds zeros in it", async () => {
     const arrived = Buffer.from(JSON.stringify({ KeyId, Plaintext: base64 }));
