@@ -24,7 +24,7 @@ export async function startAwsMasters(): Promise<MasterBench> {
     bring(name, kept) {
       const made = { keyId: "5c1e7a10-94bb-4d2e-8f0c-2b6a9d3e1f47", material: testMaterial(name, 32).toString("hex") };
       const restore = kept?.restore ?? made;
-      const key = aws.keys.create({ id: restore["keyId"]!, material: Buffer.from(restore["material"]!, "hex") });
+      const key = aws.keys.create({ id: restore["keyId"], material: Buffer.from(restore["material"], "hex") });
       return Promise.resolve({ reference: { key: key.arn }, restore });
     },
     async stop() {

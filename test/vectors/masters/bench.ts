@@ -17,7 +17,7 @@ export interface MasterBench {
 }
 
 /** A master key that is there. */
-export interface Brought {
+interface Brought {
   /** As it stands in a key's recipient. */
   readonly reference: Readonly<Record<string, unknown>>;
   /** What brings it back. */

@@ -28,8 +28,8 @@ export async function startGcpMasters(): Promise<MasterBench> {
         mark: `0a${testMaterial(`${name} mark`, 8).toString("hex")}`,
       };
       const restore = kept?.restore ?? made;
-      const [key, mark] = [Buffer.from(restore["key"]!, "hex"), Buffer.from(restore["mark"]!, "hex")];
-      const stored = fake.store.create(restore["name"]!, { material: { key, mark } });
+      const [key, mark] = [Buffer.from(restore["key"], "hex"), Buffer.from(restore["mark"], "hex")];
+      const stored = fake.store.create(restore["name"], { material: { key, mark } });
       return Promise.resolve({ reference: { key: stored.name }, restore });
     },
     stop() {

@@ -8,7 +8,7 @@ import { startGcpMasters } from "./gcp-kms.ts";
 import { startPkcs11Masters } from "./pkcs11.ts";
 import { startVaultMasters } from "./vault.ts";
 
-export type { Brought, MasterBench } from "./bench.ts";
+export type { MasterBench } from "./bench.ts";
 
 /** By kind. One that cannot be had on this machine answers undefined. */
 export const benches: Readonly<Record<string, () => Promise<MasterBench | undefined>>> = {
