@@ -10,7 +10,7 @@ const approver = z
         "Their public keys, as in a `.pub` file of `ssh-keygen`: one a line, Ed25519, ECDSA (P-256, P-384), RSA from 2,048 bits, or of a security key (`-sk`).",
       ),
       identities: oneOrMore(name, "the name of an identity")
-        .prefault([])
+        .default([])
         .describe(
           "Identities that they act as themselves: they cannot approve grants for these, or asked for by these.",
         ),
