@@ -12,6 +12,12 @@ type AuditEvent =
   | "configuration"
   | "start"
   | "stop"
+  /** Consent to restores: asked for, signed, opened, charged with an envelope, taken back. */
+  | "grant-requested"
+  | "grant-approved"
+  | "grant-opened"
+  | "grant-used"
+  | "grant-revoked"
   /** The log's own: its first record, a further file's first, a file that was cut back to whole records or removed. */
   | "log-opened"
   | "part-opened"

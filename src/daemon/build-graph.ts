@@ -7,10 +7,12 @@ import type { AuditLogOptions, FileAuditLog } from "../audit/index.ts";
 import { createBroker } from "../broker/index.ts";
 import type { BrokerObserver } from "../broker/index.ts";
 import type { Configuration } from "../config/index.ts";
+import { createGrants } from "../grants/index.ts";
 import { createIdentities } from "../identity/index.ts";
 import type { IdentityEvents } from "../identity/index.ts";
 import type { Graph } from "../operations/index.ts";
 import { createPolicy } from "../policy/index.ts";
+import { openStore, type Store } from "../store/index.ts";
 
 /** The graph of a daemon. */
 export interface DaemonGraph extends Graph {
@@ -36,18 +38,27 @@ export async function buildGraph(
 ): Promise<DaemonGraph> {
   const { identityEvents: events } = parts;
   const identities = await createIdentities(configuration, { events, previous: previous?.identities });
+  const store = storeOf(configuration, previous);
   const policy = createPolicy(configuration.policy, configuration.groups);
   const kept = isSameAudit(configuration, previous?.configuration) ? previous!.audit : undefined;
   let audit: FileAuditLog | undefined;
   try {
+    const grants = createGrants({ configuration, store });
     audit = kept ?? (await openAuditLog(auditOptions(configuration, parts)));
     const broker = await createBroker({ configuration, previous: previous?.broker, observer: parts.observer });
-    return { configuration, identities, policy, broker, audit };
+    return { configuration, identities, policy, broker, audit, grants, store };
   } catch (error) {
     identities.close();
+    if (store !== previous?.store) await store?.close();
     if (kept === undefined) await audit?.close();
     throw error;
   }
+}
+
+/** Kept while it is the same file. It is opened when it is first asked. */
+function storeOf({ store }: Configuration, previous: DaemonGraph | undefined): Store | undefined {
+  if (store === undefined) return undefined;
+  return store.sqlite === previous?.configuration.store?.sqlite ? previous.store : openStore(store.sqlite);
 }
 
 function auditOptions({ audit, realm }: Configuration, { auditNotice, version }: GraphParts): AuditLogOptions {
@@ -63,7 +74,10 @@ function isSameAudit(one: Configuration, other: Configuration | undefined): bool
 export async function closeGraph(graph: DaemonGraph, keep: DaemonGraph | undefined): Promise<void> {
   graph.identities.close();
   await graph.broker.close(keep?.broker);
-  if (graph.audit === keep?.audit) return;
+  const keepsAudit = graph.audit === keep?.audit;
+  const keepsStore = graph.store === keep?.store;
+  if (keepsAudit && keepsStore) return;
   if (keep !== undefined) await setTimeout(graph.configuration.limits.callTimeoutMs, undefined, { ref: false });
-  await graph.audit.close();
+  if (!keepsAudit) await graph.audit.close();
+  if (!keepsStore) await graph.store?.close();
 }

@@ -3,8 +3,10 @@
 import type { AuditLog } from "../audit/audit.ts";
 import type { Broker, Soon } from "../broker/broker.ts";
 import type { Configuration } from "../config/configuration.ts";
+import type { Grants } from "../grants/index.ts";
 import type { Identities, Identity } from "../identity/identity.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { Store } from "../store/index.ts";
 
 /** The parts in force. A call keeps the graph it started with. */
 export interface Graph {
@@ -13,6 +15,9 @@ export interface Graph {
   readonly policy: Policy;
   readonly broker: Broker;
   readonly audit: AuditLog;
+  readonly grants: Grants;
+  /** Undefined where none is configured. */
+  readonly store: Store | undefined;
 }
 
 /** Where a call came in, as the front door knows it. */

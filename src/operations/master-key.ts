@@ -4,7 +4,7 @@ import type { KeyStatus, MasterKeyAddress } from "../broker/broker.ts";
 import type { Permission } from "../config/configuration.ts";
 import { BrokerError } from "../errors/index.ts";
 import type { Graph } from "./graph.ts";
-import { onKey } from "./operation.ts";
+import { onPlainKey } from "./operation.ts";
 import type { Asker, Subject } from "./operation.ts";
 import { checkedKeyName } from "./requests.ts";
 
@@ -46,7 +46,7 @@ export function onMasterKey(
   permission: Permission,
   details: (subject: MasterKeySubject) => Record<string, string> = () => ({}),
 ) {
-  const permit = onKey(permission);
+  const permit = onPlainKey(permission);
   return (graph: Graph, asker: Asker, subject: MasterKeySubject): MeantMasterKey => {
     const key = permit(graph, asker, subject);
     const recipients = graph.broker.keys().find(({ configuration }) => configuration === key)?.recipients ?? [];

@@ -7,6 +7,7 @@ import type { Identity } from "../identity/identity.ts";
 import { BrokerError } from "../errors/index.ts";
 import type { Decision, Question } from "../policy/policy.ts";
 import type { Graph } from "./graph.ts";
+import { grantNeeds, underGrant } from "./granted.ts";
 import type { CallScope } from "./scope.ts";
 
 /** What a request is about: found by validation, before anyone is asked for permission. */
@@ -18,6 +19,8 @@ export interface Subject {
   readonly envelope?: Envelope;
   /** The envelope's bytes, for the audit's fingerprint. */
   readonly envelopeBytes?: Uint8Array;
+  /** A grant's document that the request brings; empty where it brings none. */
+  readonly grant?: string;
 }
 
 /** What `act` works with: everything before it was allowed. */
@@ -47,8 +50,8 @@ export interface Operation<Request, Response, S extends Subject = Subject, Permi
   readonly name: string;
   /** Validates by the request alone. Throws REQUEST_INVALID or ENVELOPE_REFUSED. */
   read(request: Request): S;
-  /** Finds what the identity may act on. Throws DENIED. */
-  authorise(graph: Graph, asker: Asker, subject: S): Permitted;
+  /** Finds what the identity may act on; later where a grant must be found and charged. Throws DENIED. */
+  authorise(graph: Graph, asker: Asker, subject: S): Soon<Permitted>;
   /** Does it. The response's `plaintext`, if it has one, is wiped by whoever sends it. */
   act(work: Work<Request, S>, permitted: Permitted): Soon<Response>;
 }
@@ -58,6 +61,16 @@ export interface Operation<Request, Response, S extends Subject = Subject, Permi
  * the same steps and get the same answer.
  */
 export function onKey(permission: Permission) {
+  const permit = onPlainKey(permission);
+  return (graph: Graph, asker: Asker, subject: Subject): Soon<KeyConfiguration> => {
+    const key = permit(graph, asker, subject);
+    const needs = grantNeeds(graph, asker, permission, key, subject);
+    return needs === undefined ? key : underGrant(graph, asker, key, subject, needs).then(() => key);
+  };
+}
+
+/** The same for operations on no envelope: the configuration lets no rule ask for a grant of these. */
+export function onPlainKey(permission: Permission) {
   return (graph: Graph, asker: Asker, subject: Subject): KeyConfiguration => {
     const { identity } = asker;
     const asked = subject.keyName ?? "";

@@ -96,11 +96,14 @@ function proceedAs<Request, Response, S extends Subject, Permitted>(
   draft.identity = identity.name;
   const subject = operation.read(request);
   describe(draft, graph, subject);
+  const act = (permitted: Permitted) => {
+    // The key's present name: records under its former ones would be missed.
+    draft.key = (permitted as { name?: string }).name ?? draft.key;
+    draft.details = (permitted as { details?: Draft["details"] }).details;
+    return operation.act({ graph, identity, request, subject, scope }, permitted);
+  };
   const permitted = operation.authorise(graph, { identity, record: draft }, subject);
-  // The key's present name: records under its former ones would be missed.
-  draft.key = (permitted as { name?: string }).name ?? draft.key;
-  draft.details = (permitted as { details?: Draft["details"] }).details;
-  return operation.act({ graph, identity, request, subject, scope }, permitted);
+  return permitted instanceof Promise ? permitted.then(act) : act(permitted);
 }
 
 /** What the audit says of a request. */

@@ -21,6 +21,7 @@ export interface EnvelopeSubject extends Subject {
   readonly keyName: string;
   readonly envelope: Envelope;
   readonly envelopeBytes: Uint8Array;
+  readonly grant: string;
 }
 
 /** A request that brings an envelope and its context. */
@@ -33,16 +34,22 @@ export function readKeyed(request: { key: string; context: Context }): KeyedSubj
 }
 
 /** Reads an envelope; the subject's key is the one in it. */
-export function readEnvelope(request: { envelope: Uint8Array; key?: string }): EnvelopeSubject {
+export function readEnvelope(request: { envelope: Uint8Array; key?: string; grant?: string }): EnvelopeSubject {
   if (request.key) checkedKeyName(request.key);
   const envelope = decode(request.envelope);
-  return { keyName: envelope.key, envelope, envelopeBytes: request.envelope };
+  return { keyName: envelope.key, envelope, envelopeBytes: request.envelope, grant: request.grant ?? "" };
 }
 
 /** Reads an envelope and its context. */
-export function readOpening(request: { envelope: Uint8Array; key: string; context: Context }): OpeningSubject {
-  const { keyName, envelope, envelopeBytes } = readEnvelope(request);
-  return { keyName, envelope, envelopeBytes, context: request.context, contextHash: contextHash(request.context) };
+export function readOpening(request: {
+  envelope: Uint8Array;
+  key: string;
+  context: Context;
+  grant?: string;
+}): OpeningSubject {
+  const { keyName, envelope, envelopeBytes, grant } = readEnvelope(request);
+  const { context } = request;
+  return { keyName, envelope, envelopeBytes, context, contextHash: contextHash(context), grant };
 }
 
 /** Refuses a data key that is empty or over 64 KiB. */

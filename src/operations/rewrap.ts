@@ -9,6 +9,8 @@ import type { EnvelopeSubject } from "./requests.ts";
 export interface RewrapRequest {
   readonly envelope: Uint8Array;
   readonly key: string;
+  /** A grant's document; empty, or left out, where there is none. */
+  readonly grant?: string;
 }
 
 export interface RewrapResponse {

@@ -12,6 +12,8 @@ export interface UnwrapRequest {
   readonly envelope: Uint8Array;
   readonly context: Context;
   readonly key: string;
+  /** A grant's document; empty, or left out, where there is none. */
+  readonly grant?: string;
 }
 
 export interface UnwrapResponse {

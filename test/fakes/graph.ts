@@ -59,6 +59,7 @@ export function fakeWorld(): FakeWorld {
       configuration: {
         audit: { folder: "", contextValues: ["host"] },
         limits: { callTimeoutMs: 10_000 },
+        policy: [],
       } as unknown as Configuration,
       identities: {
         ofSocket: () => undefined,
@@ -73,6 +74,8 @@ export function fakeWorld(): FakeWorld {
       },
       broker: fakeBroker(() => world, events),
       audit: fakeAudit(() => world, records, events),
+      grants: fakeGrants,
+      store: undefined,
     },
     service: {
       graph: () => world.graph,
@@ -102,6 +105,17 @@ export function fakeWorld(): FakeWorld {
   };
   return world;
 }
+
+/** There is no grant, and no rule that asks for one. */
+const fakeGrants: Graph["grants"] = {
+  require: () => Promise.reject(new BrokerError("DENIED", "there is no grant")),
+  read: () => {
+    throw new BrokerError("REQUEST_INVALID", "this is no grant");
+  },
+  open: () => Promise.reject(new BrokerError("REQUEST_INVALID", "this is no grant")),
+  list: () => Promise.resolve([]),
+  revoke: () => Promise.resolve(false),
+};
 
 function fakeAudit(world: () => FakeWorld, records: AuditRecord[], events: string[]): AuditLog {
   return {
