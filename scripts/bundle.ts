@@ -9,6 +9,7 @@ const external = [
   /^(node:|pino$|prom-client$|commander$|grpc-health-check$|@grpc\/reflection$)/,
   /\/providers\/(?!env\/)[a-z0-9-]+\/index\.js$/,
   /\/provider\/child\/index\.js$/,
+  /\/audit\/sinks\/index\.js$/,
 ];
 
 /** Bundles a built file and writes the licences of the libraries in it beside it. */

@@ -1,8 +1,9 @@
 // The lines of a folder's logs: those that stand there, and those that come.
 
-import { watch } from "node:fs";
+import { createReadStream, watch } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { createGunzip } from "node:zlib";
 import { readPartName } from "./names.ts";
 import { readLines } from "./read-lines.ts";
 
@@ -48,7 +49,8 @@ export async function* follow(folder: string, position: Position, signal: AbortS
   }
 }
 
-async function* newLines(folder: string, position: Position): AsyncGenerator<string, void> {
+/** The lines that stand behind a position now: one pass over the folder. The position is kept as by `follow`. */
+export async function* newLines(folder: string, position: Position): AsyncGenerator<string, void> {
   for (const part of await partsOf(folder)) yield* newLinesOf(part, position);
 }
 
@@ -77,15 +79,26 @@ async function* newLinesOf(part: string, position: Position): AsyncGenerator<str
 }
 
 async function* compressedLines(part: string, name: string, position: Position): AsyncGenerator<string, void> {
-  const done = position.get(name) ?? 0;
+  let done = position.get(name) ?? 0;
   if (done === Infinity) return;
-  const lines: string[] = [];
-  let bytes = 0;
-  await readLines(part, ({ bytes: buffer, start, end }) => {
-    bytes += end - start + 1;
-    if (bytes > done) lines.push(buffer.toString("utf8", start, end));
-  });
-  yield* lines;
+  const file = createReadStream(part);
+  const stream = file.pipe(createGunzip({ chunkSize: chunkBytes }));
+  file.on("error", (error) => stream.destroy(error));
+  let rest: Buffer = Buffer.alloc(0);
+  let at = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const bytes = Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let end = bytes.indexOf(0x0a); end !== -1; end = bytes.indexOf(0x0a, start)) {
+      at += end + 1 - start;
+      if (at > done) {
+        yield bytes.toString("utf8", start, end);
+        position.set(name, (done = at));
+      }
+      start = end + 1;
+    }
+    rest = bytes.subarray(start);
+  }
   position.set(name, Infinity);
 }
 

@@ -15,18 +15,23 @@ import { otherLogs } from "./other-logs.ts";
 import { openPart, refuseOthers, type OpenPart } from "./part.ts";
 import { Reserve } from "./reserve.ts";
 import { compress, removeOlder } from "./retention.ts";
+import type { Sinks, SinkSettings, SinkState } from "./sinks/index.ts";
 
 /** What happened to the log as a whole: for the daemon's own log and metrics. */
 export interface AuditNotice {
   /**
    * `reopened`: the file had been removed or replaced, and a new one was opened. `unavailable`: records cannot be
    * written. `recovered`: they can again. `checkpoint`: the head was signed. `upkeep-failed`: a part could not be
-   * compressed or removed, or a checkpoint not be kept.
+   * compressed or removed, or a checkpoint not be kept. `sink-failed`: records cannot be sent on; `sink-recovered`: they
+   * can again.
    */
-  readonly event: "reopened" | "unavailable" | "recovered" | "checkpoint" | "upkeep-failed";
+  readonly event:
+    "reopened" | "unavailable" | "recovered" | "checkpoint" | "upkeep-failed" | "sink-failed" | "sink-recovered";
   readonly folder: string;
-  /** With `unavailable` and `upkeep-failed`: the system's code, or `timeout`. */
+  /** With `unavailable`, `upkeep-failed` and `sink-failed`: the system's code, or `timeout`. */
   readonly code?: string;
+  /** With `sink-failed` and `sink-recovered`: which. */
+  readonly sink?: string;
   /** With `checkpoint`: the signed note. */
   readonly note?: string;
 }
@@ -48,6 +53,8 @@ export interface AuditLogOptions {
   readonly checkpointEveryMs?: number;
   /** Denials of one identity that are recorded one by one in a second; 100. */
   readonly denialsPerSecond?: number;
+  /** Where records are sent on to; nowhere. */
+  readonly sinks?: SinkSettings;
   /** The daemon's version, for the first record. */
   readonly version?: string;
   /** Milliseconds since 1970; Date.now. */
@@ -67,6 +74,8 @@ export interface FileAuditLog extends AuditLog {
   readonly log: string;
   /** Looks at once whether the file was removed or replaced, and goes on in a new one then. Rejects as append does. */
   reopen(): Promise<void>;
+  /** How the sinks do. */
+  sinks(): readonly SinkState[];
 }
 
 const defaults = {
@@ -137,15 +146,29 @@ export async function openAuditLog(given: AuditLogOptions): Promise<FileAuditLog
   const remove = () => upkeep(() => removeOld(commit, folder, clock() - options.keepMs, writer.path));
   if (options.keepMs !== Infinity) remove();
   const timer = setInterval(remove, retentionEveryMs).unref();
+  const sinks = await sinksOf(options);
   return {
     log,
     append: (record) => commit.append(record),
     reopen: () => commit.reopen(),
+    sinks: () => sinks?.states() ?? [],
     async close() {
       clearInterval(timer);
       await commit.close();
+      await sinks?.close();
     },
   };
+}
+
+/** Their code is loaded only where there are some. */
+async function sinksOf({ folder, sinks, version, notice }: SinkParts): Promise<Sinks | undefined> {
+  if (sinks?.syslog === undefined && sinks?.otlp === undefined) return undefined;
+  const { startSinks } = await import("./sinks/index.ts");
+  return startSinks({
+    ...{ folder, version, settings: sinks },
+    failed: (sink, code) => notice({ event: "sink-failed", folder, sink, code }),
+    recovered: (sink) => notice({ event: "sink-recovered", folder, sink }),
+  });
 }
 
 async function removeOld(log: AuditLog, folder: string, beforeMs: number, current: string): Promise<void> {
@@ -183,6 +206,8 @@ function cannotOpen(error: unknown): BrokerError {
   const what = error instanceof Error ? error.message : "unknown error";
   return new BrokerError("AUDIT_UNAVAILABLE", `the audit log cannot be opened: ${what}`, { cause: error });
 }
+
+type SinkParts = Pick<AuditLogOptions, "sinks"> & Required<Pick<AuditLogOptions, "folder" | "version" | "notice">>;
 
 /** Options that are there but undefined leave the default as it is. */
 function defined(options: AuditLogOptions): AuditLogOptions {

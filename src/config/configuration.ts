@@ -217,6 +217,20 @@ interface AuditConfiguration {
   readonly denialsPerSecond: number;
   /** Names of context pairs whose values are recorded. */
   readonly contextValues: readonly string[];
+  /** Where records are sent on to. */
+  readonly sinks: {
+    readonly syslog?:
+      | {
+          readonly transport: "udp" | "tcp" | "tls";
+          readonly host: string;
+          readonly port: number;
+          /** A PEM file; undefined for the system's authorities. */
+          readonly ca: string | undefined;
+        }
+      | undefined;
+    /** The endpoint is a whole URL. */
+    readonly otlp?: { readonly endpoint: string } | undefined;
+  };
 }
 
 /** So many in a window that begins with the clock. */

@@ -133,6 +133,7 @@ function finish(
       keepMs: shell.audit.keep ?? Infinity,
       reserveBytes: shell.audit.reserve,
       denialsPerSecond: shell.audit.denialsPerSecond,
+      sinks: sinksOf(shell.audit.sinks, origin.folder),
     },
     store: shell.store && { sqlite: resolve(origin.folder, shell.store.sqlite) },
     metrics: shell.metrics?.listen,
@@ -152,6 +153,11 @@ function finish(
       providerCallsPerIdentity,
     },
   };
+}
+
+function sinksOf({ syslog, otlp }: ShellEntry["audit"]["sinks"], folder: string): Configuration["audit"]["sinks"] {
+  const ca = syslog?.ca && resolve(folder, syslog.ca);
+  return { ...(syslog && { syslog: { ...syslog.address, ca } }), ...(otlp && { otlp }) };
 }
 
 function located(findings: readonly Finding[], document: ConfigurationDocument, file: string | undefined): Problem[] {

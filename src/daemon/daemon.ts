@@ -106,6 +106,7 @@ class RunningDaemon implements Daemon {
     }
     this.#telemetry.watchConnections(() => this.#connections());
     this.#telemetry.watchBroker({ providers: () => this.#graph.broker.providers(), keys: () => this.#missing() });
+    this.#telemetry.watchSinks(() => this.#graph.audit.sinks());
     this.#warn(loaded);
     this.#look(this.#graph);
   }

@@ -49,9 +49,15 @@ function registryOf(counts: Counts): prom.Registry {
     totals(counts.notices),
   );
   addReadings(add, counts);
+  addSinks(add, counts);
   add("counter", "connections_refused_total", "Connections refused.", totals(counts.refusedConnections));
   add("counter", "tokens_refused_total", "Bearer tokens refused.", totals(counts.refusedTokens));
-  add("counter", "trust_changes_total", "Certificates, authorities, lists and keys that changed.", totals(counts.trust));
+  add(
+    "counter",
+    "trust_changes_total",
+    "Certificates, authorities, lists and keys that changed.",
+    totals(counts.trust),
+  );
   add("counter", "faults_total", "Failures whose cause is in the log.", totals(counts.faults));
   add("gauge", "connections", "Connections now.", () =>
     counts.connections().map(({ listener, connections }) => ({ labels: { listener }, value: connections })),
@@ -81,6 +87,17 @@ function addReadings(add: (type: "gauge", name: string, help: string, read: Read
   add("gauge", "key_recipients_missing", "Recipients that the branch key lacks which seals now.", () =>
     counts.broker.keys().map(({ key, missing }) => ({ labels: { key }, value: missing })),
   );
+}
+
+/** How the audit's sinks are now. */
+function addSinks(add: (type: "counter" | "gauge", name: string, help: string, read: Read) => void, counts: Counts) {
+  const figure = (type: "counter" | "gauge", name: string, help: string, field: "sent" | "failures" | "lagBytes") =>
+    add(type, `audit_sink_${name}`, help, () =>
+      counts.sinks().map((state) => ({ labels: { sink: state.sink }, value: state[field] })),
+    );
+  figure("counter", "sent_total", "Audit records and checkpoints that were sent on.", "sent");
+  figure("counter", "failures_total", "Attempts to send audit records on that failed.", "failures");
+  figure("gauge", "lag_bytes", "Bytes of audit records that were not sent on yet.", "lagBytes");
 }
 
 /** What of the process is worth watching. prom-client's own set starts observers that cost more than we do. */

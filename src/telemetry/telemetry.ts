@@ -18,6 +18,14 @@ interface ProviderState {
   readonly canUnwrap: boolean;
 }
 
+/** A sink of the audit now. */
+interface AuditSinkState {
+  readonly sink: string;
+  readonly sent: number;
+  readonly failures: number;
+  readonly lagBytes: number;
+}
+
 /** How many recipients the branch key lacks that a key seals with now. */
 interface KeyState {
   readonly key: string;
@@ -45,6 +53,8 @@ export interface Telemetry {
   watchConnections(read: () => readonly ConnectionCount[]): void;
   /** Where the gauges of providers and keys come from. */
   watchBroker(read: BrokerReadings): void;
+  /** Where the figures of the audit's sinks come from. */
+  watchSinks(read: () => readonly AuditSinkState[]): void;
   /** Starts measuring the event loop's delay: only where somebody may ask. */
   watchEventLoop(): void;
   stop(): void;
@@ -70,6 +80,7 @@ export interface Counts {
   eventLoop: EventLoopDelay | undefined;
   connections: () => readonly ConnectionCount[];
   broker: BrokerReadings;
+  sinks: () => readonly AuditSinkState[];
 }
 
 /** Read at each scrape. */
@@ -100,6 +111,7 @@ export function createTelemetry(): Telemetry {
     eventLoop: undefined,
     connections: () => [],
     broker: { providers: () => [], keys: () => [] },
+    sinks: () => [],
   };
   return {
     counts,
@@ -116,6 +128,7 @@ export function createTelemetry(): Telemetry {
     reload: (done) => countReload(counts.reloads, done),
     watchConnections: (read) => void (counts.connections = read),
     watchBroker: (read) => void (counts.broker = read),
+    watchSinks: (read) => void (counts.sinks = read),
     watchEventLoop() {
       counts.eventLoop ??= monitorEventLoopDelay({ resolution: eventLoopResolution });
       counts.eventLoop.enable();

@@ -2,7 +2,36 @@
 
 import { z } from "zod";
 import { contextNames } from "./keys.ts";
-import { address, duration, oneOf, path, rate, size, wholeNumber } from "./words.ts";
+import { address, duration, httpUrl, oneOf, path, rate, size, syslogAddress, wholeNumber } from "./words.ts";
+
+const syslogWords =
+  'expected where syslog listens as "udp:host:port", "tcp:host:port" or "tls:host:port", such as "tls:logs.example:6514"';
+
+/** Where records are sent on to. */
+const sinks = z
+  .strictObject({
+    syslog: z
+      .strictObject({
+        address: syslogAddress(syslogWords).describe(
+          "Where it listens: `udp:host:port`, `tcp:host:port` or `tls:host:port`. Only `tls:` keeps records from being read and changed on their way.",
+        ),
+        ca: path("a PEM file")
+          .optional()
+          .describe("With `tls:`, the authorities that may vouch for it. Left out: the system's."),
+      })
+      .optional()
+      .describe("Messages of RFC 5424, counted by octets over TCP and TLS."),
+    otlp: z
+      .strictObject({
+        endpoint: httpUrl("a collector").describe(
+          "The collector's whole URL, such as `http://127.0.0.1:4318/v1/logs`. Headers and certificates: the OTEL_EXPORTER_OTLP_ variables.",
+        ),
+      })
+      .optional()
+      .describe("Logs of OpenTelemetry, by OTLP over HTTP."),
+  })
+  .prefault({})
+  .describe("Where records and checkpoints are sent on to. They are read from the files: what is down delays no call.");
 
 /** Where every attempt is recorded. */
 export const audit = z
@@ -35,6 +64,7 @@ export const audit = z
     denialsPerSecond: wholeNumber(1, 100_000)
       .prefault(100)
       .describe("Denials of one identity that are recorded one by one; those beyond are one counted record a second."),
+    sinks,
     contextValues: contextNames
       .prefault([])
       .describe("Context pairs whose values are recorded, by name. Other values are not: they may be personal."),

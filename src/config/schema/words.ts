@@ -145,3 +145,26 @@ export function address(what: string) {
   });
   return reference(content, error).meta({ title: "host:port" });
 }
+
+/** `udp:host:port`, `tcp:host:port` or `tls:host:port`. `error` says so. */
+export function syslogAddress(error: string) {
+  const content = z.string().transform((value, context) => {
+    const [, transport, bracketed, plain, port] =
+      /^(udp|tcp|tls):(?:\[([0-9a-fA-F:.]{2,45})\]|([a-zA-Z0-9.-]{1,253})):([0-9]{1,5})$/.exec(value) ?? [];
+    if (Number(port) >= 1 && Number(port) <= 65_535)
+      return { transport: transport as "udp" | "tcp" | "tls", host: (bracketed ?? plain)!, port: Number(port) };
+    context.addIssue({ code: "custom", message: error });
+    return z.NEVER;
+  });
+  return reference(content, error).meta({ title: "udp, tcp or tls:host:port" });
+}
+
+/** The URL of something over HTTP, without a user or password in it. */
+export function httpUrl(what: string) {
+  const error = `expected the URL of ${what}, with http: or https: and without a password`;
+  const isPlain = (value: string) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    return /^https?:$/.test(url?.protocol ?? "") && url!.username === "" && url!.password === "";
+  };
+  return reference(z.string().max(2_048, { error }).refine(isPlain, { error }), error).meta({ title: "URL" });
+}

@@ -78,6 +78,7 @@ describe("a minimal configuration", () => {
         keepMs: Infinity,
         reserveBytes: 16_777_216,
         denialsPerSecond: 100,
+        sinks: {},
       },
       store: undefined,
       metrics: undefined,
