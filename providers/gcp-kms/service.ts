@@ -5,6 +5,8 @@ import type * as Kms from "@google-cloud/kms";
 import type * as Grpc from "@grpc/grpc-js";
 import type * as Auth from "google-auth-library";
 import { BrokerError } from "../../src/errors/index.ts";
+import { createConnection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { failureOf } from "./errors.ts";
@@ -53,12 +55,17 @@ interface Call {
 /** Cloud KMS. */
 export interface Service {
   readonly credentials: Credentials;
-  /** Makes a call. Throws what errors.ts makes of failures, and the signal's reason after an abort. */
+  /**
+   * Makes a call; a list's answers one page. Throws what errors.ts makes of failures, and the signal's reason after an
+   * abort.
+   */
   call<Response>(call: Call, signal: AbortSignal): Promise<Response>;
+  /** Takes no more calls. Those under way end first, without being waited for here. */
   close(): Promise<void>;
 }
 
-type InnerCall = (request: object, options: object) => Promise<[unknown]>;
+/** A list answers its items, the request for the next page, and the answer as it came; others the answer alone. */
+type InnerCall = (request: object, options: object) => Promise<[answer: unknown, next?: unknown, page?: unknown]>;
 
 const channelOptions = {
   // A client of its own connection: the shared pool would hand a new client the connection that just hung.
@@ -74,25 +81,25 @@ const channelOptions = {
 
 /** Prepares the service; it connects with the first call. */
 export function createService(libraries: Libraries, reach: Reach): Service {
-  let client: KeyManagementServiceClient | undefined;
+  let connection: Connection<KeyManagementServiceClient> | undefined;
   let closed = false;
   const { credentials } = reach;
   const { UNAVAILABLE, UNAUTHENTICATED } = libraries.grpc.status;
 
   /** The next call connects anew: the address is looked up again, and no back-off is waited for. */
-  const disconnect = (used: KeyManagementServiceClient) => {
-    if (client === used) client = undefined;
-    void used.close().catch(() => undefined);
+  const disconnect = (used: typeof connection) => {
+    if (connection === used) connection = undefined;
+    void used?.retire();
   };
 
   async function call<Response>(wanted: Call, signal: AbortSignal): Promise<Response> {
     signal.throwIfAborted();
     if (closed) throw closedError();
     const headers = await credentials.headers(signal);
-    const used = (client ??= createClient(libraries, reach));
+    if (closed) throw closedError();
+    const used = (connection ??= createConnection(createClient(libraries, reach)));
     try {
-      await raced(used.initialize(), signal);
-      const answer = await invoke(libraries.grpc, used, wanted, headers, signal);
+      const answer = await used.use((client) => invoke(libraries.grpc, client, wanted, headers, signal));
       signal.throwIfAborted();
       return answer as Response;
     } catch (error) {
@@ -111,9 +118,9 @@ export function createService(libraries: Libraries, reach: Reach): Service {
     call,
     async close() {
       closed = true;
-      const last = client;
-      client = undefined;
-      await last?.close();
+      const last = connection;
+      connection = undefined;
+      await last?.retire();
     },
   };
 }
@@ -145,15 +152,23 @@ async function invoke(
   const params = `${field}=${encodeURIComponent(name)}`;
   const interceptors = onDate && { interceptors: [dateInterceptor(grpc, onDate)] };
   const otherArgs = { headers: { ...headers, "x-goog-request-params": params }, options: { ...interceptors } };
-  const inner = method === "testIamPermissions" ? await iamCalls(client) : client.innerApiCalls;
-  // Without retries: the broker's guard has them, within a budget.
-  const [answer] = await (inner[method] as InnerCall)(request, { signal, otherArgs, retry: null });
-  return answer;
+  const inner = await innerCalls(client, method, signal);
+  // Without retries: the broker's guard has them, within a budget. Without the library's way through pages: it heeds no
+  // abort, and what becomes of a later page's failure nobody can catch.
+  const options = { signal, otherArgs, retry: null, autoPaginate: false };
+  const [answer, , page] = await (inner[method] as InnerCall)(request, options);
+  return page ?? answer;
 }
 
-async function iamCalls({ iamClient }: KeyManagementServiceClient): Promise<Record<string, unknown>> {
-  await iamClient.initialize();
-  return iamClient.innerApiCalls;
+/** Calls of a client are made once it is initialised; that heeds no abort. */
+async function innerCalls(
+  client: KeyManagementServiceClient,
+  method: Method,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
+  const initialised = method === "testIamPermissions" ? client.iamClient : client;
+  await raced<unknown>(initialised.initialize(), signal);
+  return initialised.innerApiCalls;
 }
 
 function dateInterceptor({ InterceptingCall }: typeof Grpc, onDate: (date: string) => void): Grpc.Interceptor {

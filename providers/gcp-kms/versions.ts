@@ -42,12 +42,7 @@ async function listVersions(
   seen: Seen,
   signal: AbortSignal,
 ): Promise<readonly MasterKeyVersion[]> {
-  const request = { parent: key };
-  const call = { method: "listCryptoKeyVersions", purpose: "read", routing: ["parent", key], request } as const;
-  const [current, all] = await Promise.all([
-    readKey(service, key, signal),
-    service.call<readonly Version[]>(call, signal),
-  ]);
+  const [current, all] = await Promise.all([readKey(service, key, signal), readVersions(service, key, signal)]);
   note(seen, key, current);
   const named = all.flatMap((version) => {
     const id = versionOf(key, version.name);
@@ -55,6 +50,24 @@ async function listVersions(
   });
   named.sort((one, other) => byNumber(one.id, other.id));
   return named.map(({ id, version }) => described(id, version, seen.primary));
+}
+
+interface Page {
+  readonly cryptoKeyVersions?: readonly Version[] | null;
+  readonly nextPageToken?: string | null;
+}
+
+/** Page by page. A version that is made meanwhile is on the last one, if it is there. */
+async function readVersions(service: Service, key: string, signal: AbortSignal): Promise<readonly Version[]> {
+  const versions: Version[] = [];
+  for (let pageToken: string | null | undefined = ""; ;) {
+    const request = { parent: key, pageToken };
+    const call = { method: "listCryptoKeyVersions", purpose: "read", routing: ["parent", key], request } as const;
+    const page: Page = await service.call<Page>(call, signal);
+    versions.push(...(page.cryptoKeyVersions ?? []));
+    pageToken = page.nextPageToken;
+    if (!pageToken) return versions;
+  }
 }
 
 function described(id: string, { state, createTime }: Version, primary: string): MasterKeyVersion {

@@ -37,6 +37,44 @@ describe("a call", () => {
     await wrapped(key);
   });
 
+  test("that is aborted closes the connection under no other call: a list goes on to its last page", async () => {
+    const { stored, key } = await bench.key();
+    for (let n = 2; n <= 11; n++) bench.fake.store.addVersion(stored);
+    await wrapped(key);
+    const hanging = bench.fake.tell({ kind: "hang" }, { methods: ["encrypt"] });
+    const controller = new AbortController();
+    const aborted = key.wrap(Buffer.alloc(64, 1), binding, controller.signal);
+    const reason = new Error("the deadline");
+    const refused = expect(aborted).rejects.toBe(reason);
+    await vi.waitUntil(() => hanging.hits() === 1);
+    const spoil = (answer: unknown) => (controller.abort(reason), answer);
+    const listing = bench.fake.tell({ kind: "spoil", spoil }, { methods: ["listCryptoKeyVersions"] });
+    expect(await key.versions!(never())).toHaveLength(11);
+    await refused;
+    hanging.end();
+    listing.end();
+    await wrapped(key);
+  });
+
+  test("through pages that is aborted asks for no further page, and leaves no failure behind", async () => {
+    const unhandled: unknown[] = [];
+    const listener = (error: unknown) => void unhandled.push(error);
+    process.on("unhandledRejection", listener);
+    const { stored, key } = await bench.key();
+    for (let n = 2; n <= 11; n++) bench.fake.store.addVersion(stored);
+    const controller = new AbortController();
+    const reason = new Error("the deadline");
+    const spoil = (answer: unknown) => (controller.abort(reason), answer);
+    const listing = bench.fake.tell({ kind: "spoil", spoil }, { methods: ["listCryptoKeyVersions"] });
+    await expect(key.versions!(controller.signal)).rejects.toBe(reason);
+    // Calls on a new connection end after whatever the old one still did.
+    for (let n = 0; n < 5; n++) await wrapped(key);
+    listing.end();
+    process.off("unhandledRejection", listener);
+    expect(unhandled).toEqual([]);
+    expect(listing.hits()).toBe(1);
+  });
+
   test("whose connection is reset fails, and the next one succeeds", async () => {
     const { key } = await bench.key();
     await wrapped(key);
