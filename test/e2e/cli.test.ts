@@ -123,7 +123,9 @@ describe("envelopes", () => {
     const before = names.map((name) => readFileSync(at(name), "utf8"));
     const ran = await run(["rewrap", "--key", "default", ...names, "bad.kb1"]);
     expect(ran.status).toBe(4);
-    expect(ran.stderr).toMatch(/^keybroker: bad\.kb1: [^\n]+\n20 rewrapped, 1 failed\n$/);
+    expect(ran.stderr).toMatch(
+      /^keybroker: bad\.kb1: [^\n]+\n20 rewrapped, 1 failed\n {2}20 now under env [0-9a-f]{16}\n$/,
+    );
     expect(readFileSync(at("bad.kb1"), "utf8")).toBe("kb1.AAAA\n");
     for (const [index, name] of names.entries()) {
       expect(readFileSync(at(name), "utf8")).not.toBe(before[index]);

@@ -95,8 +95,9 @@ describe.each(here.map((subject) => [subject.kind, subject] as const))("%s", (_,
     expect(output).toMatch(/^ {2}good {2}status +version \S+ runs/m);
   });
 
-  for (const fault of told)
-    test.skipIf(fault in subject.exempt)(`${fault}: exit 5, and every bad finding has a fix`, async () => {
+  // A fault that this kind of backend cannot have is no test left out: its subject says why.
+  for (const fault of told.filter((one) => !(one in subject.exempt)))
+    test(`${fault}: exit 5, and every bad finding has a fix`, async () => {
       injected = await bench.inject(fault);
       const found = await findings();
       expect(found.told).toMatchObject({ ok: false, exit: 5 });
