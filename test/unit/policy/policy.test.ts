@@ -240,12 +240,15 @@ const anyRule: fc.Arbitrary<RuleConfiguration> = fc.record({
   quota: fc.constant([]),
   grant: fc.constant(undefined),
 });
-const pairs = fc.record({ a: fc.constantFrom("1", "2", "3"), b: fc.constantFrom("1", "a") }, { requiredKeys: [] });
+const pairs: fc.Arbitrary<Readonly<Record<string, string>>> = fc.record(
+  { a: fc.constantFrom("1", "2", "3"), b: fc.constantFrom("1", "a") },
+  { requiredKeys: [] },
+);
 const question = fc.record({
-  identity: fc.record({ name: segment, attributes: pairs as fc.Arbitrary<Record<string, string>> }),
+  identity: fc.record({ name: segment, attributes: pairs }),
   permission: fc.constantFrom(...permissions),
   key: fc.option(keyName, { nil: undefined }),
-  context: fc.option(pairs as fc.Arbitrary<Record<string, string>>, { nil: undefined }),
+  context: fc.option(pairs, { nil: undefined }),
   nowMs: fc.integer({ min: Date.parse("2026-11-16"), max: Date.parse("2026-11-30") }),
 });
 type Asked = typeof question extends fc.Arbitrary<infer One> ? One : never;
