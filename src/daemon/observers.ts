@@ -3,6 +3,7 @@
 import type { BrokerObserver } from "../broker/index.ts";
 import type { IdentityEvents } from "../identity/index.ts";
 import type { ListenerEvents } from "../server/index.ts";
+import { oncePerBurst } from "../telemetry/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import type { GraphParts } from "./build-graph.ts";
 
@@ -39,10 +40,14 @@ export function brokerObserver(log: Log, telemetry: Telemetry): BrokerObserver {
 
 /** Hears the listeners. */
 export function listenerEvents(log: Log, telemetry: Telemetry): ListenerEvents {
+  const bursts = oncePerBurst(() => performance.now());
   return {
     refused(listener, why, error) {
       telemetry.refusedConnection(listener, why);
-      log.warn("connection-refused", { listener, outcome: why, error });
+      const unsaid = bursts.admit(`${listener} ${why}`);
+      if (unsaid === undefined) return;
+      const more = unsaid > 0 && { message: `and ${unsaid} more since this was last said` };
+      log.warn("connection-refused", { listener, outcome: why, error, ...more });
     },
     certificateRenewed(listener) {
       telemetry.trust("certificate", "renewed");

@@ -3,10 +3,16 @@
 import type { Server, Socket } from "node:net";
 import type { Configuration, ListenerConfiguration } from "../config/configuration.ts";
 
+/**
+ * Why a connection was refused or ended: too many of them, a failed TLS handshake, no room in the system, no HTTP/2 in
+ * time, or what it sent.
+ */
+export type Refusal = "connections" | "handshake" | "accept" | "preface" | "protocol";
+
 /** What listeners tell of what no call sees. */
 export interface ListenerEvents {
-  /** A connection was refused: too many of them, a failed TLS handshake, or the system has no room. */
-  refused(listener: string, why: "connections" | "handshake" | "accept", error?: Error): void;
+  /** A connection was refused, or ended for what it sent. */
+  refused(listener: string, why: Refusal, error?: Error): void;
   /** A listener's certificate, key or authorities changed and are in force. */
   certificateRenewed(listener: string): void;
   /** They changed and cannot be used; the last good ones stay. */

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
 import type { Configuration, ListenerConfiguration } from "../config/configuration.ts";
 import type { Service } from "../operations/graph.ts";
+import type { Refusal } from "./address.ts";
 import { callersOf } from "./caller.ts";
 import type { CallerOf, Door } from "./grpc/index.ts";
 import { createGrpcServer } from "./grpc-server.ts";
@@ -26,8 +27,9 @@ export function openFrontDoor(
   limits: Configuration["limits"],
   service: Service,
   servicesOf: ServicesOf,
+  refused: (why: Refusal, error?: Error) => void,
 ): FrontDoor {
-  const { server, injector } = createGrpcServer(limits);
+  const { server, injector } = createGrpcServer(limits, (error) => refused("protocol", error));
   const doors = servicesOf(listener, service, callersOf(listener));
   for (const { definition, implementation } of doors) server.addService(definition, implementation);
   const sockets = new Set<Socket>();
@@ -41,9 +43,10 @@ export function openFrontDoor(
         waiting.delete(socket);
       });
       socket.on("error", ignore);
-      awaitPreface(socket, limits.prefaceTimeoutMs, () => {
+      awaitPreface(socket, limits.prefaceTimeoutMs, (ready) => {
         waiting.delete(socket);
-        injector.injectConnection(socket);
+        if (ready) injector.injectConnection(socket);
+        else refused("preface");
       });
     },
     close(graceMs) {

@@ -4,6 +4,8 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { ConnectionInjector } from "@grpc/grpc-js";
 
 import type { Configuration } from "../config/configuration.ts";
+import { guardStreams } from "./stream-guard.ts";
+import type { Abused } from "./stream-guard.ts";
 
 /** A server and its intake. */
 export interface GrpcServer {
@@ -20,9 +22,9 @@ const keepaliveTimeoutMs = 20_000;
 
 /**
  * Makes a server without a port of its own. Message size, streams, header bytes, session memory and idleness are
- * bounded; channelz, which keeps a record per call, is off.
+ * bounded; channelz, which keeps a record per call, is off. `abused` hears of connections that are ended for what they send.
  */
-export function createGrpcServer(limits: Configuration["limits"]): GrpcServer {
+export function createGrpcServer(limits: Configuration["limits"], abused: Abused): GrpcServer {
   const server = new Server({
     "grpc.enable_channelz": 0,
     "grpc.max_receive_message_length": limits.maxMessageBytes,
@@ -33,6 +35,7 @@ export function createGrpcServer(limits: Configuration["limits"]): GrpcServer {
     "grpc-node.max_session_memory": maxSessionMemory,
   });
   limitHeaders(server, limits.maxHeaderBytes);
+  guardStreams(server, abused);
   return { server, injector: server.createConnectionInjector(ServerCredentials.createInsecure()) };
 }
 

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import type { Configuration, ListenerConfiguration } from "../config/configuration.ts";
 import type { Service } from "../operations/graph.ts";
-import type { BoundAddress, Intake, ListenerEvents } from "./address.ts";
+import type { BoundAddress, Intake, ListenerEvents, Refusal } from "./address.ts";
 import type { FrontDoor, ServicesOf } from "./front-door.ts";
 import { openFrontDoor } from "./front-door.ts";
 import { bindTcp } from "./tcp.ts";
@@ -85,7 +85,7 @@ class OpenListener implements Listener, Intake {
     this.#door.admit(socket);
   }
 
-  refused(listener: string, why: Parameters<Intake["refused"]>[1], error?: Error): void {
+  refused(listener: string, why: Refusal, error?: Error): void {
     this.#parts.events.refused(listener, why, error);
   }
 
@@ -120,7 +120,8 @@ class OpenListener implements Listener, Intake {
 
   #openDoor(): FrontDoor {
     const service = this.#parts.service(this.#listener.name);
-    return openFrontDoor(this.#listener, this.#limits, service, this.#parts.servicesOf);
+    const refused = (why: Refusal, error?: Error) => this.refused(this.name, why, error);
+    return openFrontDoor(this.#listener, this.#limits, service, this.#parts.servicesOf, refused);
   }
 
   #destroySockets(): void {

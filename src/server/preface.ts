@@ -13,26 +13,32 @@ const settingsType = 4;
 const maxSettingsBytes = 192;
 
 /**
- * Calls `ready` once the socket has sent the preface and its SETTINGS whole, with the bytes put back for the next
- * reader. A socket that says nothing, too little in time, or something else is destroyed: it costs no HTTP/2 session.
+ * Calls `done(true)` once the socket has sent the preface and its SETTINGS whole, with the bytes put back for the next
+ * reader. A socket that says nothing, too little in time, or something else is destroyed, and `done(false)` called: it
+ * costs no HTTP/2 session. One that its client closes before is not spoken of.
  */
-export function awaitPreface(socket: Socket, timeoutMs: number, ready: () => void): void {
+export function awaitPreface(socket: Socket, timeoutMs: number, done: (ready: boolean) => void): void {
   const parts: Buffer[] = [];
-  const timer = setTimeout(() => socket.destroy(), timeoutMs);
+  const timer = setTimeout(() => refuse(), timeoutMs);
   const stop = () => {
     clearTimeout(timer);
     socket.removeListener("readable", onReadable);
     socket.removeListener("close", stop);
   };
+  const refuse = () => {
+    stop();
+    socket.destroy();
+    done(false);
+  };
   const onReadable = () => {
     for (let part: Buffer | null; (part = socket.read() as Buffer | null) !== null;) parts.push(part);
     const seen = join(parts);
     const lacking = lackingBytes(seen);
-    if (lacking === undefined) return void socket.destroy();
+    if (lacking === undefined) return refuse();
     if (lacking > 0) return;
     stop();
     socket.unshift(seen);
-    ready();
+    done(true);
   };
   socket.on("readable", onReadable);
   socket.on("close", stop);

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Metadata, status } from "@grpc/grpc-js";
 import type { Configuration } from "../../../src/config/configuration.ts";
 import type { Listeners } from "../../../src/server/index.ts";
+import { frame, frames, grpcMessage, openCall, opening, streamId } from "../../fakes/http2-frames.ts";
 import { configurationOf, Setting, TestClient, testFolder, until, unixListener } from "./setting.ts";
 
 let place: ReturnType<typeof testFolder>;
@@ -60,6 +61,17 @@ describe("the preface", () => {
     await open({ prefaceTimeoutMs: 100 });
     await raw().closed;
     await until(() => listeners.list()[0]!.connections() === 0, "the connection's end");
+    expect(setting.told).toEqual(["local preface"]);
+  });
+
+  test("one that its client ends before is not spoken of", async () => {
+    await open({ prefaceTimeoutMs: 60_000 });
+    const { socket, closed } = raw();
+    await until(() => listeners.list()[0]!.connections() === 1, "the connection");
+    socket.destroy();
+    await closed;
+    await until(() => listeners.list()[0]!.connections() === 0, "the connection's end");
+    expect(setting.told).toEqual([]);
   });
 
   test("so is one that sends it byte by byte and stops", async () => {
@@ -177,12 +189,48 @@ describe("a connection's bounds", () => {
     expect(await caller.unary("/test.Test/echo", Buffer.alloc(10_000))).toHaveLength(10_000);
   });
 
-  test("a compressed message that grows over the bound is refused", async () => {
-    await open({ maxMessageBytes: 10_000 });
-    const bomb = client({ "grpc.default_compression_algorithm": 2 });
-    await expect(bomb.unary("/test.Test/echo", Buffer.alloc(1_000_000))).rejects.toMatchObject({
-      code: status.RESOURCE_EXHAUSTED,
-    });
+  test.each([
+    ["deflate", 1],
+    ["gzip", 2],
+  ])("a compressed message is refused unread, be it small: %s", async (_name, algorithm) => {
+    await open();
+    const compressing = client({ "grpc.default_compression_algorithm": algorithm });
+    for (const size of [1_000_000, 10]) {
+      await expect(compressing.unary("/test.Test/echo", Buffer.alloc(size))).rejects.toMatchObject({
+        code: status.UNIMPLEMENTED,
+        details: "messages are not taken compressed",
+      });
+    }
+    expect(await client().unary("/test.Test/echo", Buffer.of(7))).toEqual(Buffer.of(7));
+  });
+
+  test("a message in dribbles ends its connection, and is told; the same in frames of some size is answered", async () => {
+    await open({ maxMessageBytes: 200_000 });
+    const request = grpcMessage(Buffer.alloc(100_000));
+    const send = (bytes: number) => {
+      const pieces = Array.from({ length: Math.ceil(request.length / bytes) }, (_, index) =>
+        frame("data", 0, streamId(0), request.subarray(index * bytes, (index + 1) * bytes)),
+      );
+      return raw(opening(), openCall(0, "/test.Test/echo"), ...pieces);
+    };
+    await send(10).closed;
+    expect(setting.told).toEqual(["local protocol"]);
+    const { socket } = send(50);
+    const answer = await new Promise<Buffer>((resolve) => socket.once("data", resolve));
+    expect(answer.length).toBeGreaterThan(0);
+    expect(await client().who()).toBe("local");
+    expect(socket.destroyed).toBe(false);
+    expect(setting.told).toHaveLength(1);
+  });
+
+  test("streams that are opened and reset without end end their connection, and it is told", async () => {
+    await open();
+    const resets = frames(3_000, (index) =>
+      Buffer.concat([openCall(index, "/test.Test/who"), frame("reset", 0, streamId(index), Buffer.of(0, 0, 0, 8))]),
+    );
+    await raw(opening(), resets).closed;
+    await until(() => setting.told.includes("local protocol"), "word of it");
+    expect(await client().who()).toBe("local");
   });
 
   test("4 MiB go through the memory bound of a session", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { BrokerError } from "../../../src/errors/index.ts";
 import { createLog } from "../../../src/telemetry/index.ts";
 import type { LogFields, LogLevel } from "../../../src/telemetry/index.ts";
-import { createBursts } from "../../../src/telemetry/bursts.ts";
+import { createBursts, oncePerBurst } from "../../../src/telemetry/bursts.ts";
 
 const canary = "c4n4ry-5ecret";
 
@@ -125,6 +125,23 @@ describe("bursts", () => {
     expect(Array.from({ length: 25 }, () => bursts.admit("refused")).filter((one) => one !== undefined)).toHaveLength(
       20,
     );
+  });
+
+  test("that others cause are told of when they begin, and once a minute while they last", () => {
+    let nowMs = 0;
+    const bursts = oncePerBurst(() => nowMs);
+    const during = (ms: number, stepMs: number, event = "mesh handshake") => {
+      const told: (number | undefined)[] = [];
+      for (const endMs = nowMs + ms; nowMs < endMs; nowMs += stepMs) told.push(bursts.admit(event));
+      return told.filter((one) => one !== undefined);
+    };
+    expect(during(59_000, 100)).toEqual([0]);
+    expect(bursts.admit("mesh connections")).toBe(0);
+    expect(during(10_000, 100)).toEqual([599]);
+    nowMs += 10_000;
+    expect(during(1_000, 500)).toEqual([89]);
+    nowMs += 3_600_000;
+    expect(during(100, 100)).toEqual([1]);
   });
 
   test("show in the next record", () => {
