@@ -40,7 +40,9 @@ function read(file: string): string {
   try {
     text = readFileSync(file, "utf8").trim();
   } catch (error) {
-    throw new TypeError(`token file ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
+    throw new TypeError(`token file ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`, {
+      cause: error,
+    });
   }
   if (text.length > maxTokenLength || !/^[\w.~+/-]+=*$/.test(text)) {
     throw new TypeError(`token file ${file} has no bearer token in it: one line, at most ${maxTokenLength} characters`);

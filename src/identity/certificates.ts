@@ -58,7 +58,7 @@ function judge(
 ): Pick<Verdict, "identity" | "untilMs"> {
   const found = candidates
     .filter(({ configuration }) => isNamed(configuration, certificate))
-    .map(({ identity, trust }) => ({ identity, untilMs: vouchedUntil(certificate.chain, trust(), nowMs) }))
+    .map((one) => ({ identity: one.identity, untilMs: vouchedUntil(certificate.chain, one.trust(), nowMs) }))
     .filter(({ untilMs }) => untilMs !== undefined);
   const [only, second] = found;
   if (only === undefined || second !== undefined) return { identity: undefined, untilMs: nowMs + nobodyMs };

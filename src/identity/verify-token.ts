@@ -1,5 +1,6 @@
 // Verifies one token as one identity asks for it, with jose.
 
+import type * as jose from "jose";
 import type { JWTPayload, JWTVerifyOptions } from "jose";
 import type { KeySet, TokenConfiguration } from "../config/index.ts";
 import { attributesOf } from "./claims.ts";
@@ -7,7 +8,7 @@ import type { TokenRefusal } from "./identity.ts";
 import type { KeySource } from "./key-source.ts";
 
 /** jose, loaded where an identity needs it. */
-export type Jose = typeof import("jose");
+export type Jose = typeof jose;
 
 /** What a token proves, or why nothing. */
 export type Proof =
@@ -36,23 +37,23 @@ const refusals: Readonly<Record<string, TokenRefusal>> = {
 
 /** Verifies. Never rejects. */
 export async function verifyToken(
-  jose: Jose,
+  library: Jose,
   token: string,
   wanted: TokenConfiguration,
   source: KeySource,
   nowMs: number,
 ): Promise<Proof> {
   const keys = await source.keys();
-  const first = await attempt(jose, token, wanted, keys, nowMs);
+  const first = await attempt(library, token, wanted, keys, nowMs);
   if (first.why !== "key") return first;
   await source.missed();
-  return source.generation === keys?.generation ? first : attempt(jose, token, wanted, await source.keys(), nowMs);
+  return source.generation === keys?.generation ? first : attempt(library, token, wanted, await source.keys(), nowMs);
 }
 
 type Keys = NonNullable<Awaited<ReturnType<KeySource["keys"]>>>;
 
 async function attempt(
-  jose: Jose,
+  library: Jose,
   token: string,
   wanted: TokenConfiguration,
   keys: Keys | undefined,
@@ -60,14 +61,14 @@ async function attempt(
 ): Promise<Proof> {
   if (keys === undefined) return { why: "keys-unavailable" };
   try {
-    return proofOf(await claimsOf(jose, token, wanted, keys.set, nowMs), wanted, keys.generation, nowMs);
+    return proofOf(await claimsOf(library, token, wanted, keys.set, nowMs), wanted, keys.generation, nowMs);
   } catch (error) {
     return { why: refusals[(error as { code?: string }).code ?? ""] ?? "signature" };
   }
 }
 
 async function claimsOf(
-  jose: Jose,
+  library: Jose,
   token: string,
   wanted: TokenConfiguration,
   set: KeySet,
@@ -82,13 +83,13 @@ async function claimsOf(
     currentDate: new Date(nowMs),
     requiredClaims: ["iat", "exp"],
   };
-  const find = jose.createLocalJWKSet({ keys: [...set.keys] });
+  const find = library.createLocalJWKSet({ keys: [...set.keys] });
   try {
-    return (await jose.jwtVerify(token, find, options)).payload;
+    return (await library.jwtVerify(token, find, options)).payload;
   } catch (error) {
-    if (!(error instanceof jose.errors.JWKSMultipleMatchingKeys)) throw error;
+    if (!(error instanceof library.errors.JWKSMultipleMatchingKeys)) throw error;
     // Without a key id several may be meant: the first that verifies counts.
-    return await tryEach(error, (key) => jose.jwtVerify(token, key, options));
+    return await tryEach(error, (key) => library.jwtVerify(token, key, options));
   }
 }
 

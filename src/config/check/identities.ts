@@ -78,7 +78,7 @@ function checkConfusable(identities: readonly IdentityConfiguration[], faults: F
     markOf,
     ({ name, spiffe, token }, first) => {
       const [what, field] = token ? ["token", "jwt"] : ["certificate", spiffe === undefined ? "dns" : "spiffe"];
-      const path: Path = ["identities", name, field!];
+      const path: Path = ["identities", name, field];
       return {
         path,
         message: `one ${what} could be both this and ${first.name}: each name at a listener belongs to one identity`,
