@@ -52,7 +52,7 @@ const allowed = {
     "telemetry",
   ],
   doctor: ["config", "errors", "provider", "secret"],
-  server: ["config", "envelope", "errors", "identity", "operations", "proto", "secret", "telemetry"],
+  server: ["config", "envelope", "errors", "grants", "identity", "operations", "proto", "secret", "telemetry"],
   operations: [
     "audit",
     "broker",

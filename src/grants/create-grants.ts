@@ -4,16 +4,12 @@ import { dirname, join } from "node:path";
 import type { Configuration } from "../config/index.ts";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
 import type { Store } from "../store/index.ts";
-import { readApprovers } from "./approvals.ts";
 import { createCounter } from "./count.ts";
-import { parseDocument, type Document } from "./document.ts";
 import type { GrantQuestion, Grants, ReadGrant, UsedGrant } from "./grants.ts";
-import { isFor, objection, objectionOfAll, objectionToPlace } from "./judge.ts";
+import { isFor, objection } from "./judge.ts";
 import { createLedger } from "./ledger.ts";
+import { createReading } from "./reading.ts";
 import { createShelf } from "./shelf.ts";
-
-/** Documents whose signatures need not be verified again. */
-const maxKnown = 64;
 
 /** How long a revocation of a grant is remembered that was never opened. */
 const unknownEndMs = 10 * 365 * 86_400_000;
@@ -30,14 +26,9 @@ export interface GrantParts {
 /** Reads the approvers' keys: throws PemError when they cannot be used. */
 export function createGrants({ configuration, store, now = Date.now }: GrantParts): Grants {
   const { realm } = configuration;
-  const approvers = readApprovers(configuration.approvers);
+  const { read, judge } = createReading(configuration, now);
   const ledger = createLedger(ledgerFolder(configuration));
   const counter = createCounter(store, ledger);
-  const parse = remembering(parseDocument);
-  const read = (text: string): ReadGrant => {
-    const document = parse(text);
-    return { id: document.id, statement: document.statement, approvers: approvers.of(document) };
-  };
   const shelf = createShelf(store, read);
 
   /** The grant, charged; or why it does not do. */
@@ -64,13 +55,9 @@ export function createGrants({ configuration, store, now = Date.now }: GrantPart
       }
       throw new BrokerError("DENIED", refusal(question, objections));
     },
+    judge,
     async open(text) {
-      const grant = read(text);
-      // One that opens later may be opened now.
-      const atMs = Math.max(now(), grant.statement.fromMs);
-      const why = objectionToPlace(grant.statement, realm, atMs) ?? objectionOfAll(grant, configuration);
-      if (why !== undefined) throw new BrokerError("REQUEST_INVALID", `this grant cannot be opened: ${why}`);
-      const found = await shelf.put(grant, text, now());
+      const found = await shelf.put(judge(text), text, now());
       await ledger.forget(now()).catch(() => undefined);
       if (found.revokedAtMs === undefined) return found;
       throw new BrokerError("REQUEST_INVALID", `grant ${found.id} was revoked: ask for another one`);
@@ -122,14 +109,4 @@ function refusal({ identity, key, needs }: GrantQuestion, objections: readonly s
   const wanted = `identity ${identity.name} needs an open grant for key ${key}, ${consent}`;
   if (objections.length === 0) return `${wanted}: ask for one with \`keybroker grant request\``;
   return `${wanted}; ${objections.slice(0, 3).join("; ")}`;
-}
-
-function remembering(parse: (text: string) => Document): (text: string) => Document {
-  const known = new Map<string, Document>();
-  return (text) => {
-    const document = known.get(text) ?? parse(text);
-    if (known.size >= maxKnown) known.clear();
-    known.set(text, document);
-    return document;
-  };
 }

@@ -53,9 +53,11 @@ export interface Grants {
   require(question: GrantQuestion): Promise<UsedGrant>;
   /** Reads a document and says who approved it, whatever its rules want. Throws REQUEST_INVALID. */
   read(document: string): ReadGrant;
+  /** The same, where it could be opened now; throws REQUEST_INVALID with what it lacks where no rule would ever take it. */
+  judge(document: string): ReadGrant;
   /**
-   * Opens a grant for every process of this store. Throws REQUEST_INVALID for one that no rule would ever take, with what
-   * it lacks, or that was revoked; STORE_UNAVAILABLE.
+   * Opens a grant for every process of this store. Throws REQUEST_INVALID where `judge` does and for one that was
+   * revoked; STORE_UNAVAILABLE.
    */
   open(document: string): Promise<OpenGrant>;
   /** Grants that were opened and have not ended a month ago. Throws STORE_UNAVAILABLE. */

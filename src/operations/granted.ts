@@ -2,7 +2,8 @@
 
 import type { GrantRequirement, KeyConfiguration, Permission } from "../config/configuration.ts";
 import { BrokerError } from "../errors/index.ts";
-import type { UsedGrant } from "../grants/index.ts";
+import { asciiCondition, timeText } from "../grants/index.ts";
+import type { ReadGrant } from "../grants/index.ts";
 import type { Graph } from "./graph.ts";
 import type { Asker, Subject } from "./operation.ts";
 import { fingerprint } from "./recorded.ts";
@@ -43,15 +44,14 @@ export async function underGrant(
   record.grant = used.id;
   if (!used.isNew) return;
   const { name } = identity;
-  const details = detailsOf(used);
+  const details = { ...grantDetails(used), countedIn: used.countedIn };
   await graph.audit.append({ event: "grant-used", identity: name, key, envelope, grant: used.id, details });
 }
 
-function detailsOf({
-  statement,
-  approvers,
-  countedIn,
-}: UsedGrant): Record<string, string | number | readonly string[]> {
-  const { reason, requester, maxUnwraps } = statement;
-  return { reason, requester, approvers, maxUnwraps, countedIn };
+/** What the audit says of a grant. */
+export function grantDetails({ statement, approvers }: ReadGrant): Record<string, string | number | readonly string[]> {
+  const { identity, keys, when, reason, fromMs, untilMs, maxUnwraps, requester } = statement;
+  const period = { from: timeText(fromMs), until: timeText(untilMs) };
+  const conditions = when.map(asciiCondition);
+  return { for: identity, keys, conditions, reason, ...period, maxUnwraps, requester, approvers };
 }

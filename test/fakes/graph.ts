@@ -112,6 +112,9 @@ const fakeGrants: Graph["grants"] = {
   read: () => {
     throw new BrokerError("REQUEST_INVALID", "this is no grant");
   },
+  judge: () => {
+    throw new BrokerError("REQUEST_INVALID", "this is no grant");
+  },
   open: () => Promise.reject(new BrokerError("REQUEST_INVALID", "this is no grant")),
   list: () => Promise.resolve([]),
   revoke: () => Promise.resolve(false),

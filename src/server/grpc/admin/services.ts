@@ -2,6 +2,7 @@
 
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { Service } from "../../../operations/index.ts";
+import { GrantService } from "../../../proto/keybroker/admin/v1/grant_service_pb.ts";
 import { KeyAdminService } from "../../../proto/keybroker/admin/v1/key_admin_service_pb.ts";
 import { MasterKeyService } from "../../../proto/keybroker/admin/v1/master_key_service_pb.ts";
 import { StatusService } from "../../../proto/keybroker/admin/v1/status_service_pb.ts";
@@ -9,12 +10,13 @@ import { serviceDefinition, unary } from "../adapt.ts";
 import type { CallerOf } from "../adapt.ts";
 import type { Door } from "../key-service.ts";
 import type { Rpc } from "../rpc.ts";
+import { approveGrantRpc, listGrantsRpc, openGrantRpc, requestGrantRpc, revokeGrantRpc } from "./grants.ts";
 import { listKeysRpc } from "./keys.ts";
 import { listMasterKeyVersionsRpc, rotateMasterKeyRpc, setMasterKeyVersionStateRpc } from "./master-keys.ts";
 import { getStatusRpc } from "./status.ts";
 
 /** What they are called, for reflection and health. */
-export const adminServiceDescriptions = [KeyAdminService, StatusService, MasterKeyService] as const;
+export const adminServiceDescriptions = [KeyAdminService, StatusService, MasterKeyService, GrantService] as const;
 
 /** The admin services for one listener. */
 export function adminServices(service: Service, callerOf: CallerOf): Door[] {
@@ -27,6 +29,13 @@ export function adminServices(service: Service, callerOf: CallerOf): Door[] {
       listMasterKeyVersions: handler(listMasterKeyVersionsRpc),
       rotateMasterKey: handler(rotateMasterKeyRpc),
       setMasterKeyVersionState: handler(setMasterKeyVersionStateRpc),
+    }),
+    door(GrantService, {
+      requestGrant: handler(requestGrantRpc),
+      approveGrant: handler(approveGrantRpc),
+      openGrant: handler(openGrantRpc),
+      listGrants: handler(listGrantsRpc),
+      revokeGrant: handler(revokeGrantRpc),
     }),
   ];
 }
