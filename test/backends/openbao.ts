@@ -56,9 +56,26 @@ export interface TlsOpenBao extends OpenBao {
   readonly tlsAddress: string;
 }
 
-/** Starts, initialises and unseals a server; `path` is the program's. It keeps nothing after `stop`. */
+/** Starts, initialises and unseals a server; `path` is the program's. It keeps nothing after `stop`, or when it fails. */
 export async function startOpenBao(path: string, options: OpenBaoOptions = {}): Promise<TlsOpenBao> {
   const folder = mkdtempSync(join(tmpdir(), "openbao-"));
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    return await startIn(folder, path, options, (kill) => void undo.push(kill));
+  } catch (error) {
+    await Promise.all(undo.map((kill) => kill()));
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** `started` is given what ends the server, as soon as there is one. */
+async function startIn(
+  folder: string,
+  path: string,
+  options: OpenBaoOptions,
+  started: (kill: () => Promise<void>) => void,
+): Promise<TlsOpenBao> {
   const [port, tlsPort, clusterPort] = [await freePort(), await freePort(), await freePort()];
   const configuration = join(folder, "openbao.hcl");
   const store = join(folder, "store");
@@ -107,6 +124,7 @@ export async function startOpenBao(path: string, options: OpenBaoOptions = {}): 
     await child.exited;
   }
 
+  started(kill);
   await answers();
   const made = await must("POST", "sys/init", { secret_shares: 1, secret_threshold: 1 });
   rootToken = String(made.data["root_token"]);
