@@ -11,10 +11,10 @@ import { available } from "../backends/available.ts";
 import { openbao } from "../backends/openbao.ts";
 import { softhsm } from "../backends/softhsm.ts";
 import { choices } from "../vectors/choices.ts";
-import { benches, masterKeyOf, openProvider } from "../vectors/masters/index.ts";
+import { backends, masterKeyOf, openProvider } from "../vectors/masters/index.ts";
 import type { MasterBench } from "../vectors/masters/index.ts";
 import { bindingAt } from "../vectors/open.ts";
-import { masterNames, realShare, realVectors } from "../vectors/real.ts";
+import { realShare, realVectors } from "../vectors/real.ts";
 import type { RealVector } from "../vectors/real.ts";
 import { recorded } from "../vectors/recorded.ts";
 import type { MasterName } from "../vectors/recorded.ts";
@@ -26,18 +26,18 @@ const golden = new Map(readGolden<ValidJson>("valid"));
 
 /** A backend with every recorded master key of its kind. */
 interface World {
+  readonly name: string;
   readonly bench: MasterBench;
   readonly provider: Provider;
   readonly references: ReadonlyMap<MasterName, unknown>;
 }
 
-const mastersOf = (kind: string) => masterNames.filter((name) => recorded.masters[name]!.kind === kind);
-
-async function startWorld(kind: string): Promise<World> {
-  const bench = (await benches[kind]!())!;
+async function startWorld(backend: string): Promise<World> {
+  const { start, masters } = backends[backend]!;
+  const bench = (await start())!;
   const references = new Map<MasterName, unknown>();
-  for (const name of mastersOf(kind)) references.set(name, (await bench.bring(name, recorded.masters[name])).reference);
-  return { bench, provider: await openProvider(bench), references };
+  for (const name of masters) references.set(name, (await bench.bring(name, recorded.masters[name])).reference);
+  return { name: backend, bench, provider: await openProvider(bench), references };
 }
 
 async function stopWorld({ bench, provider }: World): Promise<void> {
@@ -58,13 +58,13 @@ const envelopeOf = ({ name }: RealVector) => decode(Buffer.from(golden.get(name)
 /** A broker that knows these master keys and no other: no env provider. */
 async function brokerOver(worlds: readonly World[], names: readonly MasterName[], needs: number) {
   const of = (name: MasterName) => worlds.find(({ references }) => references.has(name))!;
-  const providers = worlds.map(({ bench: { kind, settings } }) => {
-    const read = { name: kind.kind, kind: kind.kind, module: undefined, settings: kind.settings.parse(settings()) };
-    return [kind.kind, { ...read, digest: kind.kind }] as const;
+  const providers = worlds.map(({ name, bench: { kind, settings } }) => {
+    const read = { name, kind: name, module: undefined, settings: kind.settings.parse(settings()), digest: name };
+    return [name, read] as const;
   });
   const wrapTo = names.map((name) => {
-    const { bench, references } = of(name);
-    return { provider: bench.kind.kind, reference: bench.kind.reference.parse(references.get(name)) };
+    const { name: provider, bench, references } = of(name);
+    return { provider, reference: bench.kind.reference.parse(references.get(name)) };
   });
   const key: KeyConfiguration = {
     name: "backups/db",
@@ -87,7 +87,9 @@ async function brokerOver(worlds: readonly World[], names: readonly MasterName[]
     keys: new Map([[key.name, key]]),
     limits: { callTimeoutMs: 30_000, maxProviderCalls: 64, providerTimeoutMs: 20_000 },
   } as unknown as Configuration;
-  return { key, broker: await createBroker({ configuration }) };
+  const kindOf = (name: string) => worlds.find((world) => world.name === name)!.bench.kind;
+  const kinds = ({ kind }: { kind: string }) => Promise.resolve(kindOf(kind));
+  return { key, broker: await createBroker({ configuration, kinds }) };
 }
 
 async function opened({ broker, key }: { broker: Broker; key: KeyConfiguration }, vector: RealVector): Promise<string> {
@@ -103,12 +105,17 @@ async function opened({ broker, key }: { broker: Broker; key: KeyConfiguration }
 
 const missing = [...(available(openbao) ? [] : ["vault"]), ...(available(softhsm) ? [] : ["pkcs11"])];
 
-describe.each(Object.keys(benches).filter((kind) => !missing.includes(kind)))("%s", (kind) => {
+test("every recorded master key is looked at", () => {
+  const looked = Object.values(backends).flatMap(({ masters }) => masters);
+  expect(looked.toSorted()).toEqual(Object.keys(recorded.masters).sort());
+});
+
+describe.each(Object.keys(backends).filter((name) => !missing.includes(name)))("%s", (backend) => {
   let world: World;
-  beforeAll(async () => void (world = await startWorld(kind)));
+  beforeAll(async () => void (world = await startWorld(backend)));
   afterAll(() => stopWorld(world));
 
-  describe.each(mastersOf(kind))("%s", (name) => {
+  describe.each(backends[backend]!.masters)("%s", (name) => {
     let masterKey: MasterKey;
     beforeAll(async () => {
       masterKey = await masterKeyOf(world.provider, world.bench, world.references.get(name), recorded.masters[name]);
@@ -146,7 +153,7 @@ describe.each(Object.keys(benches).filter((kind) => !missing.includes(kind)))("%
 test.skipIf(missing.includes("pkcs11"))("the token is another than the one that wrapped", async () => {
   const world = await startWorld("pkcs11");
   try {
-    for (const name of mastersOf("pkcs11")) {
+    for (const name of backends["pkcs11"]!.masters) {
       const reference = world.bench.kind.reference.parse(world.references.get(name));
       const { id, unwrapOnly } = await world.provider.masterKey(reference, signal);
       expect(id).not.toBe(recorded.masters[name]!.masterKeyId);
@@ -159,7 +166,7 @@ test.skipIf(missing.includes("pkcs11"))("the token is another than the one that 
 
 describe.skipIf(missing.length > 0)("a quorum of three kinds", () => {
   let worlds: readonly World[];
-  beforeAll(async () => void (worlds = await Promise.all(Object.keys(benches).map(startWorld))));
+  beforeAll(async () => void (worlds = await Promise.all(Object.keys(backends).map(startWorld))));
   afterAll(() => Promise.all(worlds.map(stopWorld)));
 
   const quorums = realVectors.filter(({ threshold }) => threshold > 1);

@@ -24,6 +24,9 @@ const words: Readonly<Record<MasterName, string>> = {
   "pkcs11-gcm": "pkcs11 (AES-GCM)",
   "pkcs11-key-wrap": "pkcs11 (AES key wrap with padding)",
   "pkcs11-rsa-oaep-sha1": "pkcs11 (RSA-OAEP with SHA-1)",
+  "pkcs11-gcm-device-iv": "pkcs11 (AES-GCM, IV of the token)",
+  "pkcs11-gcm-appended-iv": "pkcs11 (AES-GCM, IV appended by the token)",
+  "pkcs11-rsa-oaep": "pkcs11 (RSA-OAEP with SHA-256)",
 };
 
 /** Each master key. */

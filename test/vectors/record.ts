@@ -5,9 +5,9 @@ import { writeFileSync } from "node:fs";
 import { material } from "../../src/envelope/index.ts";
 import { bindingOf } from "../../src/provider/index.ts";
 import type { MasterKey, Provider } from "../../src/provider/index.ts";
-import { benches, masterKeyOf, openProvider } from "./masters/index.ts";
-import type { MasterBench } from "./masters/index.ts";
-import { masterNames, realRecipe, realShare, realVectors } from "./real.ts";
+import { backends, masterKeyOf, openProvider } from "./masters/index.ts";
+import type { MasterBackend, MasterBench } from "./masters/index.ts";
+import { realRecipe, realShare, realVectors } from "./real.ts";
 import type { RealVector } from "./real.ts";
 import { blobName, recorded, recordedFile } from "./recorded.ts";
 import type { MasterName, RecordedBlob, RecordedMaster } from "./recorded.ts";
@@ -33,20 +33,20 @@ function missing(): Place[] {
   );
 }
 
-async function record(kind: string, places: readonly Place[]): Promise<void> {
-  const bench = await benches[kind]!();
-  if (!bench) throw new Error(`${kind} has no backend here`);
+async function record({ start, masters: names }: MasterBackend, places: readonly Place[]): Promise<void> {
+  const bench = await start();
+  if (!bench) throw new Error(`the backend of ${names.join(", ")} is not here`);
   try {
-    await recordOn(bench, places);
+    await recordOn(bench, names, places);
   } finally {
     await bench.stop();
   }
 }
 
-async function recordOn(bench: MasterBench, places: readonly Place[]): Promise<void> {
+async function recordOn(bench: MasterBench, names: readonly MasterName[], places: readonly Place[]): Promise<void> {
   const provider = await openProvider(bench);
   try {
-    for (const name of masterNames) {
+    for (const name of names) {
       const mine = places.filter(({ master }) => master === name);
       if (mine.length === 0) continue;
       const masterKey = await bring(bench, provider, name);
@@ -95,10 +95,9 @@ async function wrap(masterKey: MasterKey, kind: number, { vector, position, mast
 }
 
 const wanted = missing();
-const kindOf = (name: MasterName) => Object.keys(benches).find((kind) => name.startsWith(kind))!;
-for (const kind of Object.keys(benches)) {
-  const places = wanted.filter(({ master }) => kindOf(master) === kind);
-  if (places.length > 0) await record(kind, places);
+for (const backend of Object.values(backends)) {
+  const places = wanted.filter(({ master }) => backend.masters.includes(master));
+  if (places.length > 0) await record(backend, places);
 }
 writeFileSync(recordedFile, `${JSON.stringify({ masters, blobs }, null, 2)}\n`);
 console.log(`${wanted.length} blobs added to ${recordedFile}`);

@@ -13,7 +13,10 @@ export type MasterName =
   | "vault-xchacha20-poly1305"
   | "pkcs11-gcm"
   | "pkcs11-key-wrap"
-  | "pkcs11-rsa-oaep-sha1";
+  | "pkcs11-rsa-oaep-sha1"
+  | "pkcs11-gcm-device-iv"
+  | "pkcs11-gcm-appended-iv"
+  | "pkcs11-rsa-oaep";
 
 /** What brings a master key back; bytes are hex. Which fields there are is the backend's. */
 export type Restore = Readonly<Record<string, string>>;

@@ -49,14 +49,14 @@ export function startPkcs11Masters(): MasterBench | undefined {
 }
 
 /** The serials of tokens that are no more, from the ids of the keys that were on them. */
-function recordedSerials(): string[] {
+export function recordedSerials(): string[] {
   const masters = Object.values(recorded.masters).filter(({ kind }) => kind === "pkcs11");
   const serials = masters.map(({ masterKeyId }) => /serial=([^;]+)/.exec(masterKeyId)![1]!);
   return [...new Set(serials.map(decodeURIComponent))];
 }
 
 /** An AES key's 32 bytes, or an RSA key as PKCS #8. */
-function newValue(name: MasterName): string {
+export function newValue(name: MasterName): string {
   if (!name.startsWith("pkcs11-rsa-")) return testMaterial(name, 32).toString("hex");
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
   return privateKey.export({ type: "pkcs8", format: "der" }).toString("hex");
