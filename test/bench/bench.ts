@@ -1,6 +1,7 @@
 // Measures the daemon beside a bare grpc-js handler, in one run, and prints a markdown table.
 // `--short` takes seconds and shows only that the bench works; `--rounds N` repeats every pair N times (3);
-// `--only TEXT` measures the rows whose name contains it; `--providers` measures what providers cost, and no more.
+// `--only TEXT` measures the rows whose name contains it; `--providers` measures what providers cost, and no more;
+// `--policy` measures what many rules and identities cost, and no more.
 
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -9,6 +10,7 @@ import { measure, type Duration, type Sample } from "./load.ts";
 import { memoryMb } from "./proc.ts";
 import { measureProviders } from "./providers/index.ts";
 import { measurePeers } from "./peers/index.ts";
+import { measurePolicy } from "./policy/index.ts";
 import { rows, type Row } from "./rows.ts";
 import { measureStarts } from "./start-up.ts";
 import { startBare, startOurs, type Subject } from "./subjects.ts";
@@ -20,6 +22,7 @@ const { values } = parseArgs({
     rounds: { type: "string" },
     only: { type: "string", default: "" },
     providers: { type: "boolean", default: false },
+    policy: { type: "boolean", default: false },
   },
 });
 const rounds = Number(values.rounds ?? (values.short ? 1 : 3));
@@ -56,6 +59,7 @@ async function measureRows(servers: Servers): Promise<Pairs[]> {
 async function main(): Promise<void> {
   const generator = buildGo("load");
   if (!generator) throw new Error("the load generator is written in Go: install Go");
+  if (values.policy) return measurePolicy(generator, values.short, rounds);
   if (values.providers) return measureProviders(generator, values.short);
   const starts = await measureStarts(values.short ? 1 : 5);
   const servers = { generator, ours: await startOurs(), bare: await startBare() };
