@@ -24,7 +24,7 @@ test("every vector is frozen, and is what it was then", () => {
   expect(found.sort(byPath)).toEqual([...readFrozen({ list: frozenList })].sort(byPath));
 });
 
-test("the shares in the files of real blobs' vectors are those that were recorded for them", () => {
+test("every recorded blob is in its vector, and no vector lacks one", () => {
   const names = realVectors.flatMap(({ name, holders }) =>
     holders.flatMap((holder, i) => (holder === "env" ? [] : [blobName(name, i + 1)])),
   );
