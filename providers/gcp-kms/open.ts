@@ -49,8 +49,8 @@ function channelCredentials({ grpc }: Libraries, { insecure, ca }: GcpKmsSetting
   if (insecure) return grpc.credentials.createInsecure();
   if (ca === undefined) return grpc.credentials.createSsl();
   try {
-    return grpc.credentials.createSsl(readFileSync(ca));
+    return grpc.credentials.createSsl(readFileSync(ca.path));
   } catch (cause) {
-    throw new BrokerError("REQUEST_INVALID", `the file of authorities ${ca} cannot be used`, { cause });
+    throw new BrokerError("REQUEST_INVALID", `the file of authorities ${ca.path} cannot be used`, { cause });
   }
 }

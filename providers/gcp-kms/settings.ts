@@ -1,7 +1,7 @@
 // What stands under a gcp-kms provider and in a recipient that uses it.
 
 import { z } from "zod";
-import { secret, text } from "../../src/provider/index.ts";
+import { file, secret, text } from "../../src/provider/index.ts";
 import { isAddress, isLoopback, parseEndpoint } from "./endpoint.ts";
 import { keyNameFault } from "./key-name.ts";
 
@@ -11,8 +11,6 @@ const endpoint = text().transform((value, context) => {
   context.addIssue({ code: "custom", message: "expected host or host:port, without https:// before it" });
   return z.NEVER;
 });
-
-const absolutePath = text().refine((path) => path.startsWith("/"), "expected an absolute path");
 
 /** What stands beside `kind: gcp-kms`. */
 export const settings = z
@@ -27,7 +25,7 @@ export const settings = z
       .optional()
       .describe("The one thing that these credentials may do, where they may not do both: probes ask for no more."),
     endpoint: endpoint.optional().describe("Host, or host:port, of a private endpoint."),
-    ca: absolutePath.optional().describe("A PEM file of the authorities to trust instead of the system's."),
+    ca: file().optional().describe("A PEM file of the authorities to trust instead of the system's."),
     insecure: z
       .boolean()
       .optional()

@@ -19,5 +19,6 @@ export { firstPartyKinds, loadKind } from "./registry.ts";
 export type { KindReference } from "./registry.ts";
 export { secretStamp } from "./secret-source.ts";
 export type { SecretSource } from "./secret-source.ts";
-export { secret, text } from "./settings.ts";
+export { file, secret, text } from "./settings.ts";
+export type { PlainFile } from "./settings.ts";
 export { provideVariable, takeVariable } from "./variables.ts";

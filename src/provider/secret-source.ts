@@ -54,7 +54,8 @@ export function fileSource(path: string): SecretSource {
   });
 }
 
-function fileStamp(path: string): string {
+/** What tells one state of a file from the next, as above. Throws REQUEST_INVALID when it is not there. */
+export function fileStamp(path: string): string {
   const { dev, ino, size, mtimeNs, ctimeNs } = statSecretFile(path);
   return [dev, ino, size, mtimeNs, ctimeNs].join(".");
 }

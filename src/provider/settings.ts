@@ -1,7 +1,7 @@
-// The two kinds of text in a configuration that may refer elsewhere: plain text and secrets.
+// What in a configuration may refer elsewhere: plain text, secrets, and files that hold none.
 
 import { z } from "zod";
-import { fileSource, secretStamp, variableSource } from "./secret-source.ts";
+import { fileSource, fileStamp, secretStamp, variableSource } from "./secret-source.ts";
 import type { SecretSource } from "./secret-source.ts";
 import { takeVariable } from "./variables.ts";
 
@@ -21,6 +21,26 @@ export function text() {
         ? "a ${NAME} reference must be the whole value: put the rest into the variable too"
         : `the environment variable ${name} is ${found === "" ? "empty" : "not set"}`;
     context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+}
+
+/** A file that holds no secret. */
+export interface PlainFile {
+  readonly path: string;
+  /** It makes a digest over settings change when the file does, so that a reload opens the provider anew. */
+  readonly stamp: string;
+}
+
+/** The absolute path of a file that holds no secret and is read when the provider is opened; it must be there. */
+export function file() {
+  return text().transform((path, context): PlainFile => {
+    try {
+      if (path.startsWith("/")) return { path, stamp: fileStamp(path) };
+      context.addIssue({ code: "custom", message: "expected an absolute path" });
+    } catch (error) {
+      context.addIssue({ code: "custom", message: (error as Error).message });
+    }
     return z.NEVER;
   });
 }

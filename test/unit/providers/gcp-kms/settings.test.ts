@@ -1,9 +1,13 @@
 // What may stand in a configuration of gcp-kms, and what is said of the rest.
 
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fc, test as propertyTest } from "@fast-check/vitest";
 import { describe, expect, test } from "vitest";
 import { isLoopback, parseEndpoint } from "../../../../providers/gcp-kms/endpoint.ts";
 import gcpKms from "../../../../providers/gcp-kms/index.ts";
+import { digestOf } from "../../../../src/config/kinds.ts";
 import { keyNameFault, versionName, versionOf } from "../../../../providers/gcp-kms/key-name.ts";
 
 const name = "projects/p-1/locations/europe-west3/keyRings/Ring_1/cryptoKeys/key-1";
@@ -87,8 +91,23 @@ describe("the settings", () => {
   });
 
   test("without TLS there is no authority", () => {
-    const settings = { insecure: true, endpoint: "localhost:1", ca: "/etc/ca.pem" };
+    const settings = { insecure: true, endpoint: "localhost:1", ca: import.meta.filename };
     expect(faults(gcpKms.settings, settings)).toEqual([expect.stringContaining("nothing to check")]);
+  });
+
+  test("a replaced file of authorities makes other settings, so that a reload opens the provider anew", () => {
+    const folder = mkdtempSync(join(tmpdir(), "gcp-kms-settings-"));
+    const ca = join(folder, "ca.pem");
+    const digest = () => digestOf(gcpKms.settings.parse({ ca }));
+    writeFileSync(ca, "one");
+    const first = digest();
+    expect(digest()).toBe(first);
+    writeFileSync(join(folder, "next.pem"), "two");
+    renameSync(join(folder, "next.pem"), ca);
+    expect(digest()).not.toBe(first);
+    rmSync(folder, { recursive: true });
+    expect(faults(gcpKms.settings, { ca })).toEqual([expect.stringContaining(`${ca} is not there`)]);
+    expect(faults(gcpKms.settings, { ca: "ca.pem" })).toEqual(["ca: expected an absolute path"]);
   });
 
   test("with TLS the endpoint is a name", () => {
