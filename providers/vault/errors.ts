@@ -120,10 +120,21 @@ const rows: readonly Row[] = [
 export function failureOf(answer: Answer, where: string): Error {
   const words = wordsOf(answer);
   const row = rows.find((one) => one.status(answer.status) && (one.words?.test(words) ?? true))!;
-  const cause = new Error(`HTTP ${answer.status}: ${words || "no words"}`);
+  const cause = causeOf(answer.status, `HTTP ${answer.status}: ${words || "no words"}`);
   if (row.reason === "unmapped") return new Error(row.says(where), { cause });
   const retryAfterMs = delayOf(answer) ?? row.retryAfterMs;
   return new BrokerError(row.reason, row.says(where), { cause, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+}
+
+/** A cause that says what the server meant: by its HTTP status, or by what a key is there. */
+export function causeOf(meaning: number | "soft-deleted", words: string): Error {
+  return Object.assign(new Error(words), { meaning });
+}
+
+/** What the server meant by what led to this error, where it answered. */
+export function meaningOf(error: unknown): number | "soft-deleted" | undefined {
+  const { cause } = (error ?? {}) as { cause?: { meaning?: number | "soft-deleted" } };
+  return cause?.meaning;
 }
 
 /** What to throw when an answer of 200 lacks what it must have. */

@@ -2,6 +2,7 @@
 
 import { isBrokerError } from "../../src/errors/index.ts";
 import type { Finding } from "../../src/provider/index.ts";
+import { meaningOf } from "./errors.ts";
 import type { VaultClient } from "./client.ts";
 import type { Life } from "./life.ts";
 import type { Login } from "./logins.ts";
@@ -157,12 +158,29 @@ function capabilitiesOf(json: unknown): Capabilities | undefined {
 
 function permissionFinding(path: string, capability: string, granted: readonly string[]): Finding {
   const check = `permission for ${path}`;
-  const rule = `path "${path}" { capabilities = ["${capability}"] }`;
+  const rule = ruleFor(path, capability);
   if (!granted.includes(capability) && !granted.includes("root"))
     return wrong(check, `${capability} is not allowed (${granted.join(", ")})`, `add to the policy: ${rule}`);
   if (granted.some((one) => one === "root" || one === "create" || one === "sudo" || one === "delete"))
     return wrong(check, `more is allowed than is needed (${granted.join(", ")})`, `allow no more than: ${rule}`);
   return { check, outcome: "good", detail: `${capability} is allowed` };
+}
+
+function ruleFor(path: string, capability: string): string {
+  return `path "${path}" { capabilities = ["${capability}"] }`;
+}
+
+/** A new key under the name of a deleted one opens none of its envelopes: making one comes last. */
+function keyFix(error: unknown, mount: string, name: string): string {
+  const path = `${mount}/keys/${name}`;
+  const meaning = meaningOf(error);
+  if (meaning === 403) return `add to the policy: ${ruleFor(path, "read")}`;
+  if (meaning === "soft-deleted") return `bao write -f ${path}/soft-delete-restore`;
+  const restore = `bao write ${mount}/restore/${name} backup=@FILE`;
+  if (meaning === 400 || meaning === 404)
+    return `correct key and mount; when the key was deleted, restore its backup: ${restore}; only when it never existed, make it: bao write -f ${path} type=aes256-gcm96`;
+  if (isBrokerError(error) && error.reason === "KEY_DISABLED") return "do what it says, or correct key and mount";
+  return "see the server's state and log, and try again";
 }
 
 async function* keyOf({ settings, session }: Examined, name: string, signal: AbortSignal): AsyncIterable<Finding> {
@@ -172,7 +190,7 @@ async function* keyOf({ settings, session }: Examined, name: string, signal: Abo
   try {
     facts = await key.read(signal);
   } catch (error) {
-    yield bad(check, error, `bao write -f ${key.path} type=aes256-gcm96, or correct key and mount`);
+    yield bad(check, error, keyFix(error, settings.mount, name));
     return;
   }
   yield {

@@ -1,7 +1,7 @@
 // What the server says of a transit key, and whether it is one that we wrap with.
 
 import { BrokerError } from "../../src/errors/index.ts";
-import { damaged, failureOf } from "./errors.ts";
+import { causeOf, damaged, failureOf } from "./errors.ts";
 import type { Session } from "./session.ts";
 
 /** A transit key, as `GET <mount>/keys/<key>` answers. */
@@ -80,7 +80,10 @@ function factsOf(json: unknown, path: string): KeyFacts {
   const { type, latest_version: latest, keys } = data ?? {};
   if (!data || typeof type !== "string" || !isVersion(latest)) throw damaged(path);
   if (data["soft_deleted"] === true)
-    throw disabled(`the transit key ${path} is deleted: soft-delete-restore brings it back`);
+    throw disabled(
+      `the transit key ${path} is deleted: soft-delete-restore brings it back`,
+      causeOf("soft-deleted", "soft_deleted"),
+    );
   if (data["derived"] === true || data["convergent_encryption"] === true)
     throw disabled(
       `the transit key ${path} is derived: keybroker needs one made without derived and convergent_encryption`,
@@ -120,6 +123,6 @@ function refuseAnew({ createdAtS }: KeyFacts, seen: ReadonlyMap<number, number>,
   );
 }
 
-function disabled(message: string): BrokerError {
-  return new BrokerError("KEY_DISABLED", message);
+function disabled(message: string, cause?: Error): BrokerError {
+  return new BrokerError("KEY_DISABLED", message, { cause });
 }

@@ -487,6 +487,46 @@ describe("doctor", () => {
     ).toMatch(/leave.*deleted/);
   });
 
+  describe("says of a key that cannot be read how to have it again", () => {
+    const path = "transit/keys/kb";
+    const create = `bao write -f ${path} type=`;
+    async function fix(): Promise<string> {
+      const found = (await findings()).find(({ check }) => check === `key ${path}`);
+      expect(found).toMatchObject({ outcome: "bad" });
+      return found!.fix!;
+    }
+
+    test("gone: from its backup, and made only where it never was", async () => {
+      server.keys.delete("kb");
+      const words = await fix();
+      expect(words).toContain("bao write transit/restore/kb backup=@");
+      expect(words.indexOf("restore")).toBeLessThan(words.indexOf("only when it never existed"));
+      expect(words.indexOf("only when it never existed")).toBeLessThan(words.indexOf(create));
+    });
+
+    test("soft-deleted: brought back", async () => {
+      server.addKey("kb", { soft_deleted: true });
+      expect(await fix()).toBe(`bao write -f ${path}/soft-delete-restore`);
+    });
+
+    test("denied: by the policy's line", async () => {
+      front.play({ kind: "answer", reply: () => ({ status: 403, body: { errors: ["permission denied"] } }) }, (seen) =>
+        seen.path.endsWith(path),
+      );
+      expect(await fix()).toBe(`add to the policy: path "${path}" { capabilities = ["read"] }`);
+    });
+
+    test.each([
+      ["of another type", { type: "rsa-2048" }],
+      ["derived", { derived: true }],
+    ])("%s: not by making one of its name", async (_, more) => {
+      server.addKey("kb");
+      if ("type" in more) server.keys.get("kb")!.type = more.type;
+      else server.addKey("kb", more);
+      expect(await fix()).not.toContain(create);
+    });
+  });
+
   test("a server that is not there is a finding, not an error", async () => {
     const settings = vault.settings.parse({ address: "http://127.0.0.1:1", auth: { token: "${VAULT_UNIT_TOKEN}" } });
     const provider = await vault.open(settings as never);
