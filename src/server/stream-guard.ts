@@ -1,4 +1,4 @@
-// What grpc-js would take and we do not: compressed messages, and messages that come in dribbles.
+// What grpc-js would take and we do not: compressed messages, messages that come in dribbles, and a second credential.
 
 import { constants } from "node:http2";
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
@@ -19,18 +19,24 @@ interface Internals {
     interceptors: unknown,
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
+    flags: number,
+    rawHeaders: readonly string[],
   ) => void;
   _sessionHandler: (this: Server, http2Server: unknown) => (session: ServerHttp2Session) => void;
 }
+
+/** Stands for credentials of which Node would keep the first and drop the others unseen: no form of any is like it. */
+const repeatedCredential = "repeated";
 
 /** Guards a server's streams; call it before the server has a connection injector. */
 export function guardStreams(server: Server, abused: Abused): void {
   const internals = server as unknown as Internals;
   const { _streamHandler, _sessionHandler } = internals;
-  internals._streamHandler = function (interceptors, stream, headers) {
+  internals._streamHandler = function (interceptors, stream, headers, flags, rawHeaders) {
     if (isCompressed(headers)) return refuse(stream);
     endDribbles(stream, abused);
-    _streamHandler.call(this, interceptors, stream, headers);
+    if (isRepeated("authorization", rawHeaders)) headers.authorization = repeatedCredential;
+    _streamHandler.call(this, interceptors, stream, headers, flags, rawHeaders);
   };
   internals._sessionHandler = function (http2Server) {
     const handle = _sessionHandler.call(this, http2Server);
@@ -78,3 +84,10 @@ function endDribbles(stream: ServerHttp2Stream, abused: Abused): void {
 }
 
 function ignore(): void {}
+
+/** Names and values take turns. */
+function isRepeated(name: string, rawHeaders: readonly string[]): boolean {
+  let seen = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at] === name) seen++;
+  return seen > 1;
+}
