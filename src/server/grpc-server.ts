@@ -34,16 +34,22 @@ export function createGrpcServer(limits: Configuration["limits"], abused: Abused
     "grpc.keepalive_timeout_ms": keepaliveTimeoutMs,
     "grpc-node.max_session_memory": maxSessionMemory,
   });
-  limitHeaders(server, limits.maxHeaderBytes);
+  limitSessions(server, limits.maxHeaderBytes);
   guardStreams(server, abused);
   return { server, injector: server.createConnectionInjector(ServerCredentials.createInsecure()) };
 }
 
 /**
- * grpc-js has no option for HTTP/2's header limit, but passes this object to node:http2, which holds a peer to it
- * from the first frame. A test sends too many bytes, so that a release which renames the field is noticed.
+ * Streams that a client may reset at once, and then in a second. Twice the streams it may have: a client that gives up
+ * on all its calls stays, and one that opens streams only to reset them goes before it has cost others half a second.
  */
-function limitHeaders(server: Server, maxHeaderListSize: number): void {
+const resets = { streamResetBurst: 256, streamResetRate: 100 };
+
+/**
+ * grpc-js has no option for HTTP/2's header limit and resets, but passes this object to node:http2, which holds a peer
+ * to it from the first frame. Tests send too much of both, so that a release which renames the field is noticed.
+ */
+function limitSessions(server: Server, maxHeaderListSize: number): void {
   const { commonServerOptions } = server as unknown as { commonServerOptions: { settings?: object } };
-  commonServerOptions.settings = { ...commonServerOptions.settings, maxHeaderListSize };
+  Object.assign(commonServerOptions, resets, { settings: { ...commonServerOptions.settings, maxHeaderListSize } });
 }

@@ -50,6 +50,7 @@ export const floods = {
   "silent connections": flood({ connections: 240, first: Buffer.of() }),
   "preface only": flood({ connections: 240, first: preface }),
   "half a frame": flood({ connections: 240, first: opening().subarray(0, -3) }),
+  "10,000 connections": flood({ connections: 10_000, first: opening(), comesBack: false }),
   "rapid reset": flood({
     again: (round) =>
       calls(round, (index) =>

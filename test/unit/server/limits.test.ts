@@ -225,7 +225,7 @@ describe("a connection's bounds", () => {
 
   test("streams that are opened and reset without end end their connection, and it is told", async () => {
     await open();
-    const resets = frames(3_000, (index) =>
+    const resets = frames(400, (index) =>
       Buffer.concat([openCall(index, "/test.Test/who"), frame("reset", 0, streamId(index), Buffer.of(0, 0, 0, 8))]),
     );
     await raw(opening(), resets).closed;
