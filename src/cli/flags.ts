@@ -121,6 +121,8 @@ export function connectionFlags(): Flag[] {
 export const keyFlag = (description: string): Flag => new Flag("--key <name>", description, "KEYBROKER_KEY_NAME");
 export const contextFlag = (): Flag =>
   new Flag("--context <name=value>", "a pair of the context; repeat for more").repeatable().default([], "none");
+export const grantFlag = (): Flag =>
+  new Flag("--grant <file>", "a signed grant, where the policy asks for one and none is open");
 export const outputFlag = (what: string): Flag =>
   new Flag("--output <file>", `write ${what} there instead of standard output`);
 export const overwriteFlag = (): Flag => new Flag("--overwrite", "replace a file that is there already");

@@ -24,6 +24,7 @@ const commandFiles: Readonly<Record<string, () => Promise<CommandFile>>> = {
   config: () => import("./commands/config.ts"),
   doctor: () => import("./commands/doctor.ts"),
   pkcs11: () => import("./commands/pkcs11.ts"),
+  grant: () => import("./commands/grant.ts"),
   audit: () => import("./commands/audit.ts"),
   policy: () => import("./commands/policy.ts"),
   status: () => import("./commands/status.ts"),

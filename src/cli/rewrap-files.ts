@@ -21,6 +21,8 @@ export interface FilesSettings {
   readonly key?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
+  /** A grant's document. */
+  readonly grant?: string;
 }
 
 /**
@@ -86,9 +88,9 @@ async function rewrapFile(
   client: Client,
   file: string,
   { bytes, text }: EnvelopeInput,
-  { key, dryRun }: FilesSettings,
+  { key, dryRun, grant }: FilesSettings,
 ): Promise<string> {
-  const { envelope } = await client.rewrap({ envelope: bytes, key });
+  const { envelope } = await client.rewrap({ envelope: bytes, key, ...(grant !== undefined && { grant }) });
   // The only copy of a data key is about to be replaced: by an envelope, or not at all.
   const { recipients, threshold } = decode(envelope);
   const { mode, uid, gid } = statSync(file);

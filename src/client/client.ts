@@ -7,6 +7,7 @@ import { batchOf } from "./batch.ts";
 import { openChannel } from "./channel.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Endpoint, type EndpointEvents } from "./endpoint.ts";
+import { grantCallsOf } from "./grants.ts";
 import { operations, requestOf, type Operation } from "./operation.ts";
 import { PendingCall } from "./pending-call.ts";
 import { openTokenFile } from "./token-file.ts";
@@ -58,6 +59,7 @@ export function createClient(options: ClientOptions): Client {
       return batch.results(await call(batch.operation, batch.request, own));
     },
     ...adminOf(call),
+    ...grantCallsOf(call),
     waitUntilReachable: (waitMs) => dispatcher.waitUntilConnected(new Date(Date.now() + timeout(waitMs))),
     close: () => dispatcher.close(),
   };

@@ -67,6 +67,8 @@ export interface UnwrapInput {
   readonly context?: Context;
   /** When set, must be the envelope's key. Set it wherever you can. */
   readonly key?: string;
+  /** A grant's signed document, where the policy asks for a grant and none is open. */
+  readonly grant?: string;
 }
 
 export interface UnwrapOutput {
@@ -97,6 +99,8 @@ export interface RewrapInput {
   readonly envelope: Uint8Array;
   /** When set, must be the envelope's key. */
   readonly key?: string;
+  /** As in UnwrapInput. */
+  readonly grant?: string;
 }
 
 export interface RewrapOutput {
@@ -263,6 +267,52 @@ export interface ChangedMasterKeyVersion extends MeantMasterKey {
   readonly version: MasterKeyVersion;
 }
 
+/** What is asked for. */
+export interface GrantInput {
+  /** The identity that shall unwrap; the caller's own when left out. */
+  readonly identity?: string;
+  /** Exact names, `prefix/*`, or `*`. */
+  readonly keys: readonly string[];
+  /** Conditions on the context, as in the policy's `when`. */
+  readonly conditions?: readonly string[];
+  /** Why: 1 to 120 characters of plain ASCII. */
+  readonly reason: string;
+  /** Now when left out. */
+  readonly startsAt?: Date;
+  /** Milliseconds, in whole seconds. */
+  readonly durationMs: number;
+  /** Distinct envelopes. */
+  readonly maxUnwraps: number;
+  /** Who asks, where several persons share the caller's identity. */
+  readonly requester?: string;
+}
+
+/** A grant as the daemon knows it. */
+export interface GrantListing {
+  readonly id: string;
+  readonly realm: string;
+  readonly identity: string;
+  readonly keys: readonly string[];
+  readonly conditions: readonly string[];
+  readonly reason: string;
+  readonly startsAt: Date | undefined;
+  readonly endsAt: Date | undefined;
+  readonly maxUnwraps: number;
+  readonly requester: string;
+  /** Approvers of the daemon's configuration whose signatures it has. */
+  readonly approvers: readonly string[];
+  /** Distinct envelopes that were charged to it. */
+  readonly uses: number;
+  readonly revokedAt: Date | undefined;
+}
+
+/** A grant's document, not yet signed. */
+export interface GrantRequest {
+  /** What approvers sign. */
+  readonly document: string;
+  readonly grant: GrantListing;
+}
+
 /** How a daemon is. */
 export interface DaemonStatus {
   readonly version: string;
@@ -313,6 +363,17 @@ export interface Client {
     input: MasterKeyChange & { readonly version: string; readonly state: MasterKeyVersionState },
     options?: CallOptions,
   ): Promise<ChangedMasterKeyVersion>;
+  /** Makes the document of a grant, for approvers to sign. Needs a listener with `admin`, as the four below do. */
+  requestGrant(input: GrantInput, options?: CallOptions): Promise<GrantRequest>;
+  /** Puts on record who approved a document. */
+  approveGrant(document: string, options?: CallOptions): Promise<GrantListing>;
+  openGrant(
+    input: { readonly document: string; readonly validateOnly?: boolean },
+    options?: CallOptions,
+  ): Promise<GrantListing>;
+  listGrants(options?: CallOptions): Promise<readonly GrantListing[]>;
+  /** True when it was not revoked before. */
+  revokeGrant(id: string, options?: CallOptions): Promise<boolean>;
   /** Needs a listener with `admin`. */
   status(options?: CallOptions): Promise<DaemonStatus>;
   /** Waits until one of the addresses accepts a connection; rejects with the transport's error when none does in time. */

@@ -6,8 +6,9 @@ import { wipe } from "../../secret/index.ts";
 import { withClient } from "../connect.ts";
 import { line, type Format } from "../encoding.ts";
 import { usage } from "../failure.ts";
-import { connectionFlags, contextFlag, define, Flag, keyFlag, onRun } from "../flags.ts";
+import { connectionFlags, contextFlag, define, Flag, grantFlag, keyFlag, onRun } from "../flags.ts";
 import type { ConnectionSettings, Outcome } from "../flags.ts";
+import { grantOf } from "../grant-file.ts";
 import { readEnvelope } from "../input.ts";
 import type { Io } from "../io.ts";
 import { contextOf, environmentOf } from "../pairs.ts";
@@ -17,6 +18,7 @@ import { anyKeyFlag, formatFlag, wantedKey, type KeySettings } from "./get.ts";
 interface Settings extends ConnectionSettings, KeySettings {
   readonly context: readonly string[];
   readonly env?: readonly string[];
+  readonly grant?: string;
   readonly format: Format;
 }
 
@@ -30,6 +32,7 @@ export function build(io: Io, outcome: Outcome): Command {
     keyFlag("the key the envelopes must be of"),
     anyKeyFlag(),
     contextFlag(),
+    grantFlag(),
     formatFlag("how data keys are written; raw: they are a line of text themselves"),
     ...connectionFlags(),
   ];
@@ -44,9 +47,8 @@ export function build(io: Io, outcome: Outcome): Command {
     const context = contextOf(settings.context);
     const files = environmentOf(settings.env ?? []);
     if (files.size === 0) throw usage("--env NAME=FILE is needed (or KEYBROKER_EXEC_ENV)");
-    const variables = await withClient(settings, (client) =>
-      unwrapAll(io, client, files, { key, context, format: settings.format }),
-    );
+    const wanted = { key, context, format: settings.format, ...(await grantOf(settings.grant)) };
+    const variables = await withClient(settings, (client) => unwrapAll(io, client, files, wanted));
     return runChild(program!, argv, { ...passedOn(io.env), ...variables });
   });
 }
@@ -55,6 +57,7 @@ interface Wanted {
   readonly key: string | undefined;
   readonly context: Record<string, string>;
   readonly format: Format;
+  readonly grant?: string;
 }
 
 async function unwrapAll(
@@ -70,9 +73,9 @@ async function unwrapAll(
 }
 
 /** An environment is made of strings, so this is the one place where a data key becomes one: nobody can wipe it. */
-async function unwrapLine(io: Io, client: Client, file: string, { key, context, format }: Wanted): Promise<string> {
+async function unwrapLine(io: Io, client: Client, file: string, { format, ...wanted }: Wanted): Promise<string> {
   const { bytes: envelope } = await readEnvelope(io, file);
-  const { plaintext } = await client.unwrap({ envelope, context, key });
+  const { plaintext } = await client.unwrap({ envelope, ...wanted });
   try {
     const text = line(plaintext, format, "never");
     const value = text.toString("utf8");

@@ -10,12 +10,14 @@ import {
   contextFlag,
   define,
   Flag,
+  grantFlag,
   keyFlag,
   onRun,
   terminalFlag,
   type ConnectionSettings,
   type Outcome,
 } from "../flags.ts";
+import { grantOf } from "../grant-file.ts";
 import { readEnvelope } from "../input.ts";
 import type { Io } from "../io.ts";
 import { checkOutput, deliverSecret, type OutputSettings } from "../output.ts";
@@ -29,6 +31,7 @@ export interface KeySettings {
 
 interface Settings extends ConnectionSettings, OutputSettings, KeySettings {
   readonly context: readonly string[];
+  readonly grant?: string;
   readonly format: Format;
   readonly newline: "auto" | "never";
 }
@@ -56,6 +59,7 @@ export function build(io: Io, outcome: Outcome): Command {
     keyFlag("the key the envelope must be of"),
     anyKeyFlag(),
     contextFlag(),
+    grantFlag(),
     formatFlag("how the data key is written; raw: it is a line of text itself"),
     newlineFlag(),
     terminalFlag(),
@@ -71,7 +75,8 @@ export function build(io: Io, outcome: Outcome): Command {
     const context = contextOf(settings.context);
     checkOutput(io, settings, true);
     const { bytes: envelope } = await readEnvelope(io, file);
-    const { plaintext } = await withClient(settings, (client) => client.unwrap({ envelope, context, key }));
+    const request = { envelope, context, key, ...(await grantOf(settings.grant)) };
+    const { plaintext } = await withClient(settings, (client) => client.unwrap(request));
     try {
       await deliverSecret(io, line(plaintext, settings.format, settings.newline), settings);
     } finally {

@@ -8,6 +8,7 @@ import {
   connectionFlags,
   contextFlag,
   define,
+  grantFlag,
   keyFlag,
   onRun,
   outputFlag,
@@ -16,6 +17,7 @@ import {
   type ConnectionSettings,
   type Outcome,
 } from "../flags.ts";
+import { grantOf } from "../grant-file.ts";
 import { readEnvelope } from "../input.ts";
 import { write, type Io } from "../io.ts";
 import { checkOutput, deliverSecret, emitJson, type OutputSettings } from "../output.ts";
@@ -25,12 +27,14 @@ import type { UnwrapOutput } from "../../client/index.ts";
 interface Settings extends ConnectionSettings, OutputSettings {
   readonly key?: string;
   readonly context: readonly string[];
+  readonly grant?: string;
 }
 
 export function build(io: Io, outcome: Outcome): Command {
   const flags = [
     keyFlag("the key the envelope must be of; set it wherever you can"),
     contextFlag(),
+    grantFlag(),
     outputFlag("the data key"),
     overwriteFlag(),
     terminalFlag(),
@@ -39,12 +43,14 @@ export function build(io: Io, outcome: Outcome): Command {
   const command = define("unwrap", "Unwrap an envelope into its data key", flags, [
     "keybroker unwrap --key backups/db --context host=db1 <data.kb1 | openssl …",
     "keybroker unwrap data.kb1 --key backups/db --output data.key",
+    "keybroker unwrap data.kb1 --key backups/db --grant grant.txt --output data.key",
   ]).argument("[file]", "the envelope, in either form; standard input when left out");
   return onRun<Settings>(command, io, outcome, async (settings, [file]) => {
     const context = contextOf(settings.context);
     checkOutput(io, settings, true);
     const { bytes: envelope } = await readEnvelope(io, file);
-    const answer = await withClient(settings, (client) => client.unwrap({ envelope, context, key: settings.key }));
+    const request = { envelope, context, key: settings.key, ...(await grantOf(settings.grant)) };
+    const answer = await withClient(settings, (client) => client.unwrap(request));
     if (answer.rewrapDue && !settings.json) await write(io.stderr, `keybroker: ${rewrapAdvice(file)}\n`);
     await deliver(io, answer, settings);
   });
