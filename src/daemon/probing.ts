@@ -21,6 +21,7 @@ export function createProbing(log: Log): Probing {
   let timer: NodeJS.Timeout | undefined;
   let told: ReadonlyMap<string, string> = new Map();
   let wearing: readonly string[] = [];
+  let repeated: readonly string[] = [];
 
   async function look(): Promise<void> {
     const now = followed;
@@ -30,7 +31,9 @@ export function createProbing(log: Log): Probing {
     const found = troublesOf(now.broker.providers());
     tell(log, told, found);
     told = found;
-    wearing = tellWearing(log, wearing, now.broker.keys());
+    const keys = now.broker.keys();
+    wearing = tellNew(log, "wrap-limit", wearing, wearingOf(keys));
+    repeated = tellNew(log, "master-key-repeated", repeated, keys.flatMap(repeatedOf));
     const everyMs = found.size > 0 ? Math.min(troubledMs, now.intervalMs) : now.intervalMs;
     timer = setTimeout(() => void look(), jittered(everyMs));
     timer.unref();
@@ -45,7 +48,7 @@ export function createProbing(log: Log): Probing {
     warnings() {
       const troubles =
         followed === undefined || told.size === 0 ? [] : troublesOf(followed.broker.providers()).values();
-      return [...troubles, ...wearing];
+      return [...troubles, ...wearing, ...repeated];
     },
     stop() {
       clearTimeout(timer);
@@ -80,10 +83,15 @@ function tell(log: Log, before: ReadonlyMap<string, string>, now: ReadonlyMap<st
   }
 }
 
+function tellNew(log: Log, event: string, before: readonly string[], now: readonly string[]): readonly string[] {
+  for (const message of now) if (!before.includes(message)) log.warn(event, { message });
+  return now;
+}
+
 /** A bound of billions of wraps is none for a branch key an hour, and one for a wrap a call. */
-function tellWearing(log: Log, before: readonly string[], keys: readonly KeyStatus[]): readonly string[] {
+function wearingOf(keys: readonly KeyStatus[]): readonly string[] {
   const strict = keys.filter(({ configuration }) => configuration.branchKey.maxWraps === 1);
-  const now = strict.flatMap(({ configuration: { name }, recipients }) =>
+  return strict.flatMap(({ configuration: { name }, recipients }) =>
     recipients
       .filter(({ unwrapOnly, wrapLimit }) => !unwrapOnly && wrapLimit !== undefined)
       .map(({ provider, wrapLimit }) => {
@@ -91,8 +99,18 @@ function tellWearing(log: Log, before: readonly string[], keys: readonly KeyStat
         return `${bound}: plan to rotate it, or raise branchKey.maxWraps`;
       }),
   );
-  for (const message of now) if (!before.includes(message)) log.warn("wrap-limit", { message });
-  return now;
+}
+
+/** Ids show only when the backends tell them. Envelopes know master keys by them, so the broker asks the first alone. */
+function repeatedOf({ configuration: { name }, recipients }: KeyStatus): readonly string[] {
+  return recipients.flatMap(({ provider, kind, masterKeyId }, index) => {
+    const first = recipients.findIndex((one) => one.kind === kind && one.masterKeyId === masterKeyId);
+    if (masterKeyId === undefined || first === index) return [];
+    const same = `the recipients of ${name} in ${recipients[first]!.provider} and ${provider} are both the ${kind} master key ${masterKeyId}`;
+    return [
+      `${same}, so the first alone is used: name another master key; or, where two servers name their own keys alike, give the second an id`,
+    ];
+  });
 }
 
 /** Between three quarters and five quarters: many daemons are not to look at once. */

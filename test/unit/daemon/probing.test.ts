@@ -129,6 +129,33 @@ describe("what is said", () => {
     probing.stop();
   });
 
+  test("that two recipients of a key turn out to be one master key, once, until they are not", async () => {
+    const { probing, broker, now, lines } = world();
+    const recipientsOf = (second: { kind?: string; masterKeyId?: string | undefined }) => [
+      { provider: "hsm", kind: "pkcs11", masterKeyId: undefined },
+      { provider: "vault-a", kind: "vault", masterKeyId: "transit/keys/kb" },
+      { provider: "vault-b", kind: "vault", masterKeyId: "transit/keys/kb", ...second },
+      { provider: "hsm-b", kind: "pkcs11", masterKeyId: undefined },
+    ];
+    const keysWith = (second: Parameters<typeof recipientsOf>[0]) =>
+      ["ledger", "mail"].map((name) => ({
+        configuration: { name, branchKey: { maxWraps: 9 } },
+        recipients: name === "ledger" ? recipientsOf(second) : recipientsOf(second).slice(0, 2),
+      }));
+    now.keys = keysWith({});
+    probing.follow(broker, 1_000);
+    await vi.advanceTimersByTimeAsync(10_000);
+    const [warning] = probing.warnings();
+    expect(warning).toContain("ledger in vault-a and vault-b are both the vault master key transit/keys/kb");
+    expect(lines).toEqual([`master-key-repeated | ${warning}`]);
+    for (const other of [{ masterKeyId: "b/keys/kb" }, { kind: "toy" }, { masterKeyId: undefined }]) {
+      now.keys = keysWith(other);
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(probing.warnings()).toEqual([]);
+    }
+    probing.stop();
+  });
+
   test("nothing of a provider that no key uses", async () => {
     const { probing, broker, now, lines } = world();
     now.status = { ...down, lastCallAt: undefined };
