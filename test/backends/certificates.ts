@@ -2,7 +2,7 @@
 
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
 
@@ -31,6 +31,8 @@ export interface Authority {
   /** The file with its certificate. */
   readonly ca: string;
   issue(fileName: string, names: readonly Name[], options?: IssueOptions): Promise<CertificateFiles>;
+  /** Writes a revocation list with these certificates in it, and answers its file. */
+  revoke(fileName: string, certificates: readonly string[]): Promise<string>;
 }
 
 let serial = 1;
@@ -79,6 +81,23 @@ export async function createAuthority(folder: string, name: string): Promise<Aut
       writeFileSync(files.cert, certificate.toString("pem"));
       await writeKey(files.key, own.privateKey);
       return files;
+    },
+    async revoke(fileName, certificates) {
+      const list = await x509.X509CrlGenerator.create({
+        issuer: root.subject,
+        thisUpdate: notBefore,
+        nextUpdate: new Date(Date.now() + dayMs),
+        signingAlgorithm: algorithm,
+        signingKey: keys.privateKey as never,
+        entries: certificates.map((file) => {
+          const { serialNumber } = new x509.X509Certificate(readFileSync(file, "utf8"));
+          return { serialNumber, revocationDate: new Date() };
+        }),
+      });
+      const path = join(folder, `${fileName}.pem`);
+      // RFC 7468, section 7, has another label than the library.
+      writeFileSync(path, x509.PemConverter.encode(list.rawData, "X509 CRL"));
+      return path;
     },
   };
 }

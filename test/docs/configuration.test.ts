@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +31,9 @@ beforeAll(async () => {
   const authority = await createAuthority(etc, "spire-bundle");
   await authority.issue("tls", [{ type: "dns", value: "keybroker.example" }]);
   writeFileSync(join(etc, "clients.pem"), readFileSync(authority.ca));
+  await authority.revoke("spire-crl", []);
+  const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  writeFileSync(join(etc, "k8s-jwks.json"), JSON.stringify({ keys: [publicKey.export({ format: "jwk" })] }));
   for (const [, name] of example.matchAll(/file:\/run\/credentials\/keybroker\/([a-z0-9-.]+)/g))
     writeFileSync(join(etc, name!), "unread", { mode: 0o600 });
   for (const [, name] of example.matchAll(/"\$\{([A-Z_]+)\}"/g)) process.env[name!] = "unread";

@@ -44,7 +44,7 @@ const tls = z
     },
     { error: "expected a map with cert and key" },
   )
-  .describe("The server's own certificate. Files are read at start and at reload.");
+  .describe("The server's own certificate. The files are read again when they changed.");
 
 /** TCP with mutual TLS. */
 const tcpListener = z
@@ -56,7 +56,7 @@ const tcpListener = z
     },
     { error: "expected a map with unix and identity, or with tcp and tls" },
   )
-  .describe("TCP with TLS 1.3, where callers show a certificate; `identities` says whose.");
+  .describe("TCP with TLS 1.3, where callers show a certificate or a token; `identities` says whose.");
 
 /** Either of them. */
 export const listener = z.union([unixListener, tcpListener]);
