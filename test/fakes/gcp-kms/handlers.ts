@@ -8,7 +8,7 @@ import { makerOf, requireEnabled, seal, unseal } from "./store.ts";
 import type { Store, StoredKey, StoredVersion } from "./store.ts";
 
 /** A call's surroundings. */
-export interface Context {
+interface Context {
   readonly store: Store;
   readonly caller: Caller;
   readonly lies: readonly Lie[];
