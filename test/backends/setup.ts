@@ -13,6 +13,7 @@ import { motoServer } from "./moto.ts";
 import { openbao } from "./openbao.ts";
 import { restic } from "./restic.ts";
 import { softhsm } from "./softhsm.ts";
+import { systemdAnalyze } from "./systemd-analyze.ts";
 
 const programs = [
   restic,
@@ -25,6 +26,7 @@ const programs = [
   openbao,
   motoServer,
   softhsm,
+  systemdAnalyze,
   faketime,
 ];
 
