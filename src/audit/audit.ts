@@ -12,6 +12,9 @@ type AuditEvent =
   | "configuration"
   | "start"
   | "stop"
+  /** An emergency stop came into force here, or was lifted. */
+  | "key-stopped"
+  | "key-resumed"
   /** Consent to restores: asked for, signed, opened, charged with an envelope, taken back. */
   | "grant-requested"
   | "grant-approved"

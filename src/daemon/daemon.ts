@@ -3,6 +3,7 @@
 import { configurationFrom, loadConfiguration } from "../config/index.ts";
 import type { Configuration, LoadedConfiguration } from "../config/index.ts";
 import type { Facts, Service } from "../operations/index.ts";
+import type { StopsNotice } from "../stops/index.ts";
 import { openListeners, standardServices } from "../server/index.ts";
 import type { Listeners, ListenerParts, Prepared } from "../server/index.ts";
 import { createTelemetry } from "../telemetry/index.ts";
@@ -15,9 +16,10 @@ import { createMonitoring } from "./monitoring.ts";
 import type { Monitoring } from "./monitoring.ts";
 import { createProbing } from "./probing.ts";
 import type { Probing } from "./probing.ts";
-import { auditNotice, brokerObserver, identityEvents, listenerEvents } from "./observers.ts";
+import { auditNotice, brokerObserver, identityEvents, listenerEvents, quotaNotice, stopsNotice } from "./observers.ts";
 import { logProblems, reloadRecord } from "./reload-report.ts";
 import { selfCheck } from "./self-check.ts";
+import { stopRecord, stopState, stopWarnings } from "./stop-report.ts";
 import { tryItLines } from "./try-it.ts";
 import { packageVersion } from "./version.ts";
 
@@ -88,6 +90,8 @@ class RunningDaemon implements Daemon {
       identityEvents: identityEvents(this.#log, this.#telemetry),
       version: this.#version,
       auditNotice: auditNotice(this.#log),
+      quotaNotice: quotaNotice(this.#log, this.#telemetry),
+      stopsNotice: stopsNotice(this.#log, (notice) => this.#recordStop(notice)),
     };
   }
 
@@ -106,6 +110,7 @@ class RunningDaemon implements Daemon {
     }
     this.#telemetry.watchConnections(() => this.#connections());
     this.#telemetry.watchBroker({ providers: () => this.#graph.broker.providers(), keys: () => this.#missing() });
+    this.#telemetry.watchStops(() => stopState(this.#graph.stops));
     this.#telemetry.watchSinks(() => this.#graph.audit.sinks());
     this.#warn(loaded);
     this.#look(this.#graph);
@@ -132,7 +137,7 @@ class RunningDaemon implements Daemon {
       startedAt: this.#startedAt,
       configuredAt: this.#configuredAt,
       reloadError: this.#reloadError,
-      warnings: [...this.#warnings, ...this.#probing.warnings()],
+      warnings: [...this.#warnings, ...this.#probing.warnings(), ...stopWarnings(this.#graph.stops)],
     };
   }
 
@@ -241,6 +246,12 @@ class RunningDaemon implements Daemon {
     for (const message of sentences) this.#log.warn("configuration-warning", { message });
     if (this.#embedded?.warning !== undefined) sentences.unshift(this.#embedded.warning);
     this.#warnings = sentences;
+  }
+
+  /** Those of the start are older than this process's log. */
+  #recordStop(notice: StopsNotice): void {
+    const record = stopRecord(notice);
+    if (record && this.#listeners) this.#inBackground(this.#graph.audit.append(record));
   }
 
   #inBackground(work: Promise<void>): void {

@@ -5,6 +5,7 @@ import type { IdentityEvents } from "../identity/index.ts";
 import type { ListenerEvents } from "../server/index.ts";
 import { oncePerBurst } from "../telemetry/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
+import type { StopsNotice } from "../stops/index.ts";
 import type { GraphParts } from "./build-graph.ts";
 
 /** Hears the broker. */
@@ -84,10 +85,47 @@ export function identityEvents(log: Log, telemetry: Telemetry): IdentityEvents {
   };
 }
 
+/** Hears the quotas. */
+export function quotaNotice(log: Log, telemetry: Telemetry): GraphParts["quotaNotice"] {
+  return ({ event, bound, identity, key = "", limit }) => {
+    telemetry.quota(identity, key, bound, event);
+    const whose = `${identity}'s ${bound === "quota" ? `quota of ${limit}` : `limit ${bound} of ${limit}`}`;
+    const message = event === "near" ? `${whose} is used to four fifths` : `${whose} is spent: calls are refused`;
+    log.warn(`quota-${event}`, { key, outcome: bound, message });
+  };
+}
+
+/** Hears the stops. */
+export function stopsNotice(log: Log, record: (notice: StopsNotice) => void): GraphParts["stopsNotice"] {
+  return (notice) => {
+    const { event, keys = [], epoch, error } = notice;
+    record(notice);
+    const said = messages[event];
+    const fields = { changed: keys, error, message: `${said} (epoch ${epoch})` };
+    if (event === "store-found" || event === "resumed") log.info(event, fields);
+    else log.error(event, fields);
+  };
+}
+
+const messages: Readonly<Record<StopsNotice["event"], string>> = {
+  stopped: "an emergency stop is in force: these keys open nothing",
+  resumed: "an emergency stop was lifted",
+  "store-lost": "the store does not answer: known stops stay in force, and quotas are counted in memory",
+  "store-found": "the store answers again",
+  "mirror-failed": "the local file of stops cannot be used: without the store, a restart would not know of the stops",
+};
+
 /** Hears the audit log. */
 export function auditNotice(log: Log): GraphParts["auditNotice"] {
-  return ({ event, folder, code }) => {
+  return ({ event, folder, code, sink }) => {
     if (event === "checkpoint") return;
+    if (sink !== undefined) {
+      const message =
+        event === "sink-failed"
+          ? `audit records cannot be sent to ${sink}: they wait in their files, and calls go on`
+          : `audit records are sent to ${sink} again`;
+      return log.warn(`audit-${event}`, { file: folder, outcome: code, message });
+    }
     if (event !== "unavailable") return log.warn(`audit-${event}`, { file: folder, outcome: code });
     const message = "records cannot be written: calls fail until they can";
     log.error("audit-unavailable", { file: folder, outcome: code, message });

@@ -6,6 +6,8 @@ import type { Configuration } from "../config/configuration.ts";
 import type { Grants } from "../grants/index.ts";
 import type { Identities, Identity } from "../identity/identity.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { Quotas } from "../quota/index.ts";
+import type { Stops } from "../stops/index.ts";
 import type { Store } from "../store/index.ts";
 
 /** The parts in force. A call keeps the graph it started with. */
@@ -16,6 +18,8 @@ export interface Graph {
   readonly broker: Broker;
   readonly audit: AuditLog;
   readonly grants: Grants;
+  readonly quotas: Quotas;
+  readonly stops: Stops;
   /** Undefined where none is configured. */
   readonly store: Store | undefined;
 }

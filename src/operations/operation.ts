@@ -6,6 +6,7 @@ import type { Context, Envelope } from "../envelope/types.ts";
 import type { Identity } from "../identity/identity.ts";
 import { BrokerError } from "../errors/index.ts";
 import type { Decision, Question } from "../policy/policy.ts";
+import { admit } from "./admission.ts";
 import type { Graph } from "./graph.ts";
 import { grantNeeds, underGrant } from "./granted.ts";
 import type { CallScope } from "./scope.ts";
@@ -41,6 +42,8 @@ export interface Asker {
     rule?: number;
     /** The grant that allowed. */
     grant?: string;
+    /** The fingerprint of the envelope that the call brings. */
+    readonly envelope?: string | undefined;
   };
 }
 
@@ -57,19 +60,23 @@ export interface Operation<Request, Response, S extends Subject = Subject, Permi
 }
 
 /**
- * Authorises a permission on the subject's key. A key that does not exist and one that is not the identity's take
+ * Authorises a permission on the subject's key: the policy, stops, quotas, and a grant where the rule asks for one. A key that does not exist and one that is not the identity's take
  * the same steps and get the same answer.
  */
 export function onKey(permission: Permission) {
   const permit = onPlainKey(permission);
   return (graph: Graph, asker: Asker, subject: Subject): Soon<KeyConfiguration> => {
     const key = permit(graph, asker, subject);
+    const admitted = admit(graph, asker, permission, key, subject);
     const needs = grantNeeds(graph, asker, permission, key, subject);
-    return needs === undefined ? key : underGrant(graph, asker, key, subject, needs).then(() => key);
+    if (needs === undefined && admitted === undefined) return key;
+    return Promise.resolve(admitted)
+      .then(() => needs && underGrant(graph, asker, key, subject, needs))
+      .then(() => key);
   };
 }
 
-/** The same for operations on no envelope: the configuration lets no rule ask for a grant of these. */
+/** The policy alone, for administration: the configuration lets no rule ask for a quota or a grant of it. */
 export function onPlainKey(permission: Permission) {
   return (graph: Graph, asker: Asker, subject: Subject): KeyConfiguration => {
     const { identity } = asker;

@@ -52,14 +52,19 @@ export function perform<Request, Response extends object, S extends Subject, Per
   const ending = { service, operation: operation.name, startedMs: performance.now() };
   const draft = draftOf(caller, operation.name);
   const { audit, configuration } = graph;
-  const attempt = () => audit.append({ ...draft, event: "attempt" });
+  const attempt = async () => {
+    graph.quotas.beforeProvider(draft.identity!);
+    await audit.append({ ...draft, event: "attempt" });
+  };
   const scope = new CallScope(bounds, configuration.limits.callTimeoutMs, attempt);
   const succeed = (response: Response) => {
     scope.end();
+    countRefused(graph, draft, scope, (response as { reason?: unknown }).reason);
     return conclude(ending, audit, draft, response, undefined);
   };
   const fail = (error: unknown) => {
     scope.end();
+    countRefused(graph, draft, scope, (error as { reason?: unknown }).reason);
     return conclude<Response>(ending, audit, draft, undefined, refusalOf(ending, error));
   };
   try {
@@ -104,6 +109,11 @@ function proceedAs<Request, Response, S extends Subject, Permitted>(
   };
   const permitted = operation.authorise(graph, { identity, record: draft }, subject);
   return permitted instanceof Promise ? permitted.then(act) : act(permitted);
+}
+
+/** An envelope that a provider was asked for in vain: `check` answers so, what opens throws it. */
+function countRefused({ quotas }: Graph, { identity }: Draft, scope: CallScope, reason: unknown): void {
+  if (reason === "ENVELOPE_REFUSED" && scope.reachesProvider) quotas.providerRefused(identity!);
 }
 
 /** What the audit says of a request. */

@@ -30,6 +30,11 @@ export class CallScope implements Scope {
     return (this.#controller ??= this.#listen()).signal;
   }
 
+  /** Whether a provider was asked, or about to be. */
+  get reachesProvider(): boolean {
+    return this.#attempted !== undefined;
+  }
+
   beforeProvider(): Promise<void> {
     return (this.#attempted ??= this.#attempt());
   }

@@ -58,6 +58,7 @@ function registryOf(counts: Counts): prom.Registry {
     "Certificates, authorities, lists and keys that changed.",
     totals(counts.trust),
   );
+  addBounds(add, counts);
   add("counter", "faults_total", "Failures whose cause is in the log.", totals(counts.faults));
   add("gauge", "connections", "Connections now.", () =>
     counts.connections().map(({ listener, connections }) => ({ labels: { listener }, value: connections })),
@@ -87,6 +88,16 @@ function addReadings(add: (type: "gauge", name: string, help: string, read: Read
   add("gauge", "key_recipients_missing", "Recipients that the branch key lacks which seals now.", () =>
     counts.broker.keys().map(({ key, missing }) => ({ labels: { key }, value: missing })),
   );
+}
+
+/** What bounds an identity, and what stops everyone. */
+function addBounds(add: (type: "counter" | "gauge", name: string, help: string, read: Read) => void, counts: Counts) {
+  const help = "Quotas and limits of an identity that came near or were spent, once in a window each.";
+  add("counter", "quota_events_total", help, totals(counts.quotas));
+  add("gauge", "stops", "Emergency stops in force.", () => [{ labels: {}, value: counts.stops().stops }]);
+  add("gauge", "store_reachable", "1 when the store answered when it was last asked.", () => [
+    { labels: {}, value: Number(counts.stops().storeReachable) },
+  ]);
 }
 
 /** How the audit's sinks are now. */

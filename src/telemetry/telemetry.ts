@@ -32,6 +32,12 @@ interface KeyState {
   readonly missing: number;
 }
 
+/** Emergency stops, and whether those of other processes are known. */
+interface StopState {
+  readonly stops: number;
+  readonly storeReachable: boolean;
+}
+
 /** Everything that is counted. */
 export interface Telemetry {
   /** Counts the calls of a listener: keep the answer, it costs a look-up or two per call. */
@@ -53,6 +59,10 @@ export interface Telemetry {
   watchConnections(read: () => readonly ConnectionCount[]): void;
   /** Where the gauges of providers and keys come from. */
   watchBroker(read: BrokerReadings): void;
+  /** A bound on an identity is near, or was used up. */
+  quota(identity: string, key: string, bound: string, event: string): void;
+  /** Where the gauges of emergency stops and of the store come from. */
+  watchStops(read: () => StopState): void;
   /** Where the figures of the audit's sinks come from. */
   watchSinks(read: () => readonly AuditSinkState[]): void;
   /** Starts measuring the event loop's delay: only where somebody may ask. */
@@ -76,6 +86,8 @@ export interface Counts {
   readonly refusedTokens: Family;
   readonly trust: Family;
   readonly faults: Family;
+  readonly quotas: Family;
+  stops: () => StopState;
   readonly reloads: { done: number; failed: number; doneAt: number; failedAt: number };
   eventLoop: EventLoopDelay | undefined;
   connections: () => readonly ConnectionCount[];
@@ -112,6 +124,8 @@ export function createTelemetry(): Telemetry {
     connections: () => [],
     broker: { providers: () => [], keys: () => [] },
     sinks: () => [],
+    quotas: createFamily(["identity", "key", "bound", "event"], 2_000),
+    stops: () => ({ stops: 0, storeReachable: true }),
   };
   return {
     counts,
@@ -128,6 +142,8 @@ export function createTelemetry(): Telemetry {
     reload: (done) => countReload(counts.reloads, done),
     watchConnections: (read) => void (counts.connections = read),
     watchBroker: (read) => void (counts.broker = read),
+    quota: (...labels) => void counts.quotas.of(...labels).count++,
+    watchStops: (read) => void (counts.stops = read),
     watchSinks: (read) => void (counts.sinks = read),
     watchEventLoop() {
       counts.eventLoop ??= monitorEventLoopDelay({ resolution: eventLoopResolution });

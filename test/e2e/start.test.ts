@@ -70,7 +70,7 @@ describe("npm start's daemon", () => {
     running.signal(signal);
     expect(await running.exited).toEqual({ status: 0, signal: null });
     expect(readdirSync(folder)).toEqual(["state"]);
-    expect(readdirSync(state()).sort()).toEqual(["audit", "master-key"]);
+    expect(readdirSync(state()).sort()).toEqual(["audit", "master-key", "store.db"]);
   });
 
   test("replaces the socket that a killed one left", async () => {

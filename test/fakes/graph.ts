@@ -5,6 +5,7 @@ import type { Broker, Scope } from "../../src/broker/broker.ts";
 import type { Configuration, KeyConfiguration, Permission } from "../../src/config/configuration.ts";
 import { deriveKeys, encodeBranchHeader, open, openFor, seal } from "../../src/envelope/index.ts";
 import { BrokerError } from "../../src/errors/index.ts";
+import { noStops } from "../../src/store/index.ts";
 import type { Caller, Graph, Service } from "../../src/operations/index.ts";
 
 /** What a test may change or look at. */
@@ -19,6 +20,12 @@ export interface FakeWorld {
   identity: string | undefined;
   allowed: Permission[];
   auditFails: boolean;
+  /** Identities whose envelopes a provider refused. */
+  readonly refusedLoads: string[];
+  /** What quotas do with a call, and before a provider is reached; what stops do. */
+  charge: Graph["quotas"]["charge"];
+  beforeProvider: Graph["quotas"]["beforeProvider"];
+  refuse: (key: string) => void;
   draining: boolean;
   /** Awaited by every broker call before it answers. */
   beforeAnswer: (scope: Scope) => Promise<void>;
@@ -75,6 +82,19 @@ export function fakeWorld(): FakeWorld {
       broker: fakeBroker(() => world, events),
       audit: fakeAudit(() => world, records, events),
       grants: fakeGrants,
+      quotas: {
+        charge: (charge) => world.charge(charge),
+        beforeProvider: (identity) => world.beforeProvider(identity),
+        providerRefused: (identity) => void world.refusedLoads.push(identity),
+      },
+      stops: {
+        refuse: (stopped) => world.refuse(stopped.name),
+        list: () => noStops,
+        set: () => Promise.resolve({ list: noStops, shared: true }),
+        known: () => true,
+        onStop: () => () => undefined,
+        close: () => undefined,
+      },
       store: undefined,
     },
     service: {
@@ -100,6 +120,10 @@ export function fakeWorld(): FakeWorld {
     identity: "alice",
     allowed: ["wrap", "unwrap", "generate", "rewrap", "check", "inspect"],
     auditFails: false,
+    refusedLoads: [],
+    charge: () => undefined,
+    beforeProvider: () => undefined,
+    refuse: () => undefined,
     draining: false,
     beforeAnswer: () => Promise.resolve(),
   };
