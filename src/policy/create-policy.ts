@@ -86,16 +86,17 @@ function createFinder(
 
 /** Remembers what was found, within a bound that callers who ask for names that do not exist cannot burst. */
 function createMemory(find: Find<Finding>): Find<Finding> {
-  const memory = new Map<string, Map<Permission, ByKey>>();
+  // By permission first: there are few, so that what is behind the next map is all that a processor must fetch.
+  const memory = new Map<Permission, Map<string, ByKey>>();
   let remembered = 0;
   const learn: Find<Finding> = (identity, permission, key) => {
     if (remembered >= maxRemembered) memory.clear();
     remembered = remembered >= maxRemembered ? 1 : remembered + 1;
-    const byPermission = entry(memory, identity, () => new Map<Permission, ByKey>());
+    const byIdentity = entry(memory, permission, () => new Map<string, ByKey>());
     const finding = find(identity, permission, key);
-    entry(byPermission, permission, (): ByKey => new Map()).set(key, finding);
+    entry(byIdentity, identity, (): ByKey => new Map()).set(key, finding);
     return finding;
   };
   return (identity, permission, key) =>
-    memory.get(identity)?.get(permission)?.get(key) ?? learn(identity, permission, key);
+    memory.get(permission)?.get(identity)?.get(key) ?? learn(identity, permission, key);
 }

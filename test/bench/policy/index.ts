@@ -62,7 +62,7 @@ export async function measurePolicy(generator: string, short: boolean, rounds: n
         compared[index]!.many.push(many!);
       }
     }
-    print(compared, servers, await measureDecisions([small, large], short ? 3 : 30), rounds);
+    print(compared, servers, await measureDecisions([small, large], short ? 3 : 60), rounds);
   } finally {
     for (const { daemon } of servers) {
       await daemon.stop();
