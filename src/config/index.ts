@@ -18,5 +18,4 @@ export { report } from "./report.ts";
 export { readRevocationLists } from "./revocation-lists.ts";
 export type { RevocationList } from "./revocation-lists.ts";
 export { watchFiles } from "./watch-files.ts";
-export type { FileWatch } from "./watch-files.ts";
 export { grantText, quotaText, windowText } from "./terms.ts";

@@ -1,6 +1,5 @@
 // Identity: who is calling, as the authenticated channel alone says.
 
 export { createIdentities } from "./create-identities.ts";
-export type { IdentityParts } from "./create-identities.ts";
 export type * from "./identity.ts";
 export { peerCertificateOf } from "./peer-certificate.ts";

@@ -58,7 +58,7 @@ export function unsigned(claims: object, signature = ""): string {
   return `${base64url({ alg: "none" })}.${base64url(claims)}.${signature}`;
 }
 
-export const issuer = "https://issuer.test";
+const issuer = "https://issuer.test";
 export const subject = "system:serviceaccount:payments:ledger";
 export const audience = "keybroker-test";
 
