@@ -27,6 +27,8 @@ const commandFiles: Readonly<Record<string, () => Promise<CommandFile>>> = {
   grant: () => import("./commands/grant.ts"),
   audit: () => import("./commands/audit.ts"),
   policy: () => import("./commands/policy.ts"),
+  stop: () => import("./commands/stop.ts"),
+  resume: () => import("./commands/resume.ts"),
   status: () => import("./commands/status.ts"),
   completion: () => import("./commands/completion.ts"),
   "generate-master-key": () => import("./commands/generate-master-key.ts"),

@@ -8,6 +8,7 @@ import { openChannel } from "./channel.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Endpoint, type EndpointEvents } from "./endpoint.ts";
 import { grantCallsOf } from "./grants.ts";
+import { stopCallsOf } from "./stops.ts";
 import { operations, requestOf, type Operation } from "./operation.ts";
 import { PendingCall } from "./pending-call.ts";
 import { openTokenFile } from "./token-file.ts";
@@ -60,6 +61,7 @@ export function createClient(options: ClientOptions): Client {
     },
     ...adminOf(call),
     ...grantCallsOf(call),
+    ...stopCallsOf(call),
     waitUntilReachable: (waitMs) => dispatcher.waitUntilConnected(new Date(Date.now() + timeout(waitMs))),
     close: () => dispatcher.close(),
   };

@@ -1,5 +1,6 @@
 // What callers of the client library give and get.
 
+import type { ResumedKeys, StopListing, StopTarget } from "./stop-types.ts";
 import type { Reason } from "../errors/reason.ts";
 import type { KeybrokerError } from "./error.ts";
 
@@ -374,6 +375,14 @@ export interface Client {
   listGrants(options?: CallOptions): Promise<readonly GrantListing[]>;
   /** True when it was not revoked before. */
   revokeGrant(id: string, options?: CallOptions): Promise<boolean>;
+  /**
+   * Refuses to open anything of a key, or of all, at once. True when other daemons learn of it now, false while the store
+   * is away. Needs a listener with `admin`, as the two below do.
+   */
+  stopKeys(input: StopTarget & { readonly reason?: string }, options?: CallOptions): Promise<boolean>;
+  /** Lifts the stop of a key, or that of all keys. */
+  resumeKeys(input: StopTarget, options?: CallOptions): Promise<ResumedKeys>;
+  listStops(options?: CallOptions): Promise<StopListing>;
   /** Needs a listener with `admin`. */
   status(options?: CallOptions): Promise<DaemonStatus>;
   /** Waits until one of the addresses accepts a connection; rejects with the transport's error when none does in time. */

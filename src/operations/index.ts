@@ -19,5 +19,6 @@ export { rewrap } from "./rewrap.ts";
 export { rotateMasterKey } from "./rotate-master-key.ts";
 export type { Bounds } from "./scope.ts";
 export { setMasterKeyVersionState } from "./set-master-key-version-state.ts";
+export { listStops, resumeKeys, stopKeys } from "./stops.ts";
 export { unwrap } from "./unwrap.ts";
 export { wrap } from "./wrap.ts";

@@ -112,9 +112,11 @@ describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
     expect(await names("plain.sock")).toEqual(["grpc.health.v1.Health", "keybroker.v1.KeyService"]);
     expect(await names("admin.sock")).toEqual([
       "grpc.health.v1.Health",
+      "keybroker.admin.v1.GrantService",
       "keybroker.admin.v1.KeyAdminService",
       "keybroker.admin.v1.MasterKeyService",
       "keybroker.admin.v1.StatusService",
+      "keybroker.admin.v1.StopService",
       "keybroker.v1.KeyService",
     ]);
   });

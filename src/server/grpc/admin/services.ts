@@ -6,6 +6,7 @@ import { GrantService } from "../../../proto/keybroker/admin/v1/grant_service_pb
 import { KeyAdminService } from "../../../proto/keybroker/admin/v1/key_admin_service_pb.ts";
 import { MasterKeyService } from "../../../proto/keybroker/admin/v1/master_key_service_pb.ts";
 import { StatusService } from "../../../proto/keybroker/admin/v1/status_service_pb.ts";
+import { StopService } from "../../../proto/keybroker/admin/v1/stop_service_pb.ts";
 import { serviceDefinition, unary } from "../adapt.ts";
 import type { CallerOf } from "../adapt.ts";
 import type { Door } from "../key-service.ts";
@@ -14,9 +15,16 @@ import { approveGrantRpc, listGrantsRpc, openGrantRpc, requestGrantRpc, revokeGr
 import { listKeysRpc } from "./keys.ts";
 import { listMasterKeyVersionsRpc, rotateMasterKeyRpc, setMasterKeyVersionStateRpc } from "./master-keys.ts";
 import { getStatusRpc } from "./status.ts";
+import { listStopsRpc, resumeKeysRpc, stopKeysRpc } from "./stops.ts";
 
 /** What they are called, for reflection and health. */
-export const adminServiceDescriptions = [KeyAdminService, StatusService, MasterKeyService, GrantService] as const;
+export const adminServiceDescriptions = [
+  KeyAdminService,
+  StatusService,
+  MasterKeyService,
+  GrantService,
+  StopService,
+] as const;
 
 /** The admin services for one listener. */
 export function adminServices(service: Service, callerOf: CallerOf): Door[] {
@@ -29,6 +37,11 @@ export function adminServices(service: Service, callerOf: CallerOf): Door[] {
       listMasterKeyVersions: handler(listMasterKeyVersionsRpc),
       rotateMasterKey: handler(rotateMasterKeyRpc),
       setMasterKeyVersionState: handler(setMasterKeyVersionStateRpc),
+    }),
+    door(StopService, {
+      stopKeys: handler(stopKeysRpc),
+      resumeKeys: handler(resumeKeysRpc),
+      listStops: handler(listStopsRpc),
     }),
     door(GrantService, {
       requestGrant: handler(requestGrantRpc),
