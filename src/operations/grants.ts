@@ -23,7 +23,7 @@ interface ListGrantsRequest {
   readonly pageToken: string;
 }
 
-interface ListGrantsResponse {
+export interface ListGrantsResponse {
   readonly grants: readonly OpenGrant[];
   readonly nextPageToken: string;
 }
@@ -32,13 +32,13 @@ interface RevokeGrantRequest {
   readonly id: string;
 }
 
-interface RevokeGrantResponse {
+export interface RevokeGrantResponse {
   /** False where it was revoked before. */
   readonly revoked: boolean;
 }
 
 /** What answers with one grant. */
-interface GrantResponse {
+export interface GrantResponse {
   readonly grant: ReadGrant | OpenGrant;
 }
 

@@ -39,7 +39,7 @@ export interface NamedStop extends Stop {
   readonly key: string;
 }
 
-interface ListStopsResponse {
+export interface ListStopsResponse {
   readonly stops: readonly NamedStop[];
   readonly nextPageToken: string;
   readonly epoch: number;
@@ -65,7 +65,7 @@ export const stopKeys: Operation<StopKeysRequest, { readonly shared: boolean }, 
   },
 };
 
-interface ResumeKeysResponse {
+export interface ResumeKeysResponse {
   readonly shared: boolean;
   readonly resumed: boolean;
   readonly remaining: number;
