@@ -36,6 +36,13 @@ export interface Channel {
   readonly identity: Identity | undefined;
 }
 
+/** A token as a call shows it, made by `bearerToken`: once for all the frames of a Session. */
+export interface BearerToken {
+  readonly text: string;
+  /** SHA-256, base64; empty where the text cannot be a token. */
+  readonly digest: string;
+}
+
 /** Finds who a connection is. Decided once per connection, judged again per call for expiry, revocation and reload. */
 export interface Identities {
   /** The identity of everyone who can open this unix socket. */
@@ -46,7 +53,7 @@ export interface Identities {
    * The one identity that a bearer token proves over this channel; undefined when it proves none or two, when it is not
    * in order, or when the channel names another. At once for a token that was verified before.
    */
-  ofToken(channel: Channel, token: string): Identity | undefined | Promise<Identity | undefined>;
+  ofToken(channel: Channel, token: BearerToken): Identity | undefined | Promise<Identity | undefined>;
   /** Looks for changed files now, in place of within a second. */
   refresh(): Promise<void>;
   /** Ends the watch of its files; it still answers as they were. */

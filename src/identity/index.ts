@@ -2,4 +2,5 @@
 
 export { createIdentities } from "./create-identities.ts";
 export type * from "./identity.ts";
+export { bearerToken } from "./tokens.ts";
 export { peerCertificateOf } from "./peer-certificate.ts";

@@ -2,7 +2,7 @@
 
 import { hash } from "node:crypto";
 import type { TokenConfiguration } from "../config/index.ts";
-import type { Channel, Identity, IdentityEvents, TokenRefusal } from "./identity.ts";
+import type { BearerToken, Channel, Identities, Identity, IdentityEvents, TokenRefusal } from "./identity.ts";
 import type { KeySource } from "./key-source.ts";
 import { verifyToken, type Jose } from "./verify-token.ts";
 
@@ -34,13 +34,19 @@ interface Door {
   readonly verifying: Map<string, Promise<Verdict | undefined>>;
 }
 
-export type Tokens = (channel: Channel, token: string) => Identity | undefined | Promise<Identity | undefined>;
+export type Tokens = Identities["ofToken"];
 
 /** What HTTP/2 headers of 8 KiB leave room for. */
 const maxTokenLength = 8_192;
 const compactForm = /^[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]+$/;
 
 const maxVerdicts = 10_000;
+
+/** A token to be judged: its form is looked at, and its digest taken. */
+export function bearerToken(text: string): BearerToken {
+  const isForm = text.length <= maxTokenLength && compactForm.test(text);
+  return { text, digest: isForm ? hash("sha256", text, "base64") : "" };
+}
 
 /** `clock` answers milliseconds since 1970. */
 export function createTokens(
@@ -78,10 +84,10 @@ export function createTokens(
     return proven[0] ?? refuse(channel, (found as { why: TokenRefusal }[]).at(-1)!.why);
   }
 
-  async function judged(channel: Channel, door: Door, digest: string, token: string): Promise<Identity | undefined> {
+  async function judged(channel: Channel, door: Door, { digest, text }: BearerToken): Promise<Identity | undefined> {
     let verifying = door.verifying.get(digest);
     if (verifying === undefined) {
-      verifying = verify(channel, door, token).finally(() => door.verifying.delete(digest));
+      verifying = verify(channel, door, text).finally(() => door.verifying.delete(digest));
       door.verifying.set(digest, verifying);
     }
     const verdict = await verifying;
@@ -93,10 +99,9 @@ export function createTokens(
   return (channel, token) => {
     const door = doors.get(channel.listener);
     if (door === undefined) return refuse(channel, "unknown");
-    if (token.length > maxTokenLength || !compactForm.test(token)) return refuse(channel, "form");
-    const digest = hash("sha256", token, "base64");
-    const known = door.verdicts.get(digest);
-    if (known === undefined || !isStillGood(known, clock())) return judged(channel, door, digest, token);
+    if (token.digest === "") return refuse(channel, "form");
+    const known = door.verdicts.get(token.digest);
+    if (known === undefined || !isStillGood(known, clock())) return judged(channel, door, token);
     return settle(channel, known);
   };
 }

@@ -3,7 +3,7 @@
 import type { TLSSocket } from "node:tls";
 import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
 import type { ListenerConfiguration } from "../config/configuration.ts";
-import { peerCertificateOf, type Channel, type Identity } from "../identity/index.ts";
+import { bearerToken, peerCertificateOf, type Channel, type Identity } from "../identity/index.ts";
 import type { Caller, Graph } from "../operations/graph.ts";
 import type { CallerOf } from "./grpc/index.ts";
 
@@ -81,7 +81,8 @@ function withToken(connection: Connection, metadata: Metadata): Caller {
   if (shown.length === 0) return connection;
   const { listener, peer, proves } = connection;
   const [only] = shown;
-  const token = shown.length === 1 && typeof only === "string" ? (bearer.exec(only)?.[1] ?? "") : "";
+  const text = shown.length === 1 && typeof only === "string" ? bearer.exec(only)?.[1] : undefined;
+  const token = bearerToken(text ?? "");
   return {
     listener,
     peer,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { fc, test } from "@fast-check/vitest";
 import type { IdentityConfiguration, TokenConfiguration } from "../../../src/config/index.ts";
-import { createIdentities } from "../../../src/identity/index.ts";
+import { bearerToken, createIdentities } from "../../../src/identity/index.ts";
 import type { Channel, Identities, IdentityEvents } from "../../../src/identity/index.ts";
 import * as setting from "./tokens-setting.ts";
 import type { IssuerKey } from "./tokens-setting.ts";
@@ -40,10 +40,10 @@ const events: IdentityEvents = {
 
 const file = () => ({ file: join(folder, "jwks.json") });
 
-async function identitiesOf(...entries: readonly IdentityConfiguration[]): Promise<Identities> {
+async function identitiesOf(...entries: readonly IdentityConfiguration[]) {
   const made = await createIdentities(setting.configurationOf(entries), { clock: () => nowMs, events });
   open.push(made);
-  return made;
+  return { ...made, ofToken: (channel: Channel, text: string) => made.ofToken(channel, bearerToken(text)) };
 }
 
 function ledger(more: Partial<TokenConfiguration> = {}, identity: Partial<IdentityConfiguration> = {}) {
