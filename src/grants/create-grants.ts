@@ -1,6 +1,6 @@
 // Makes the grants of a configuration: documents judged, uses counted.
 
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Configuration } from "../config/index.ts";
 import { BrokerError, isBrokerError } from "../errors/index.ts";
 import type { Store } from "../store/index.ts";
@@ -27,7 +27,8 @@ export interface GrantParts {
 export function createGrants({ configuration, store, now = Date.now }: GrantParts): Grants {
   const { realm } = configuration;
   const { read, judge } = createReading(configuration, now);
-  const ledger = createLedger(ledgerFolder(configuration));
+  // In the audit's folder, without which no call is answered: what loses the store must not lose this.
+  const ledger = createLedger(join(configuration.audit.folder, "grants"));
   const counter = createCounter(store, ledger);
   const shelf = createShelf(store, read);
 
@@ -77,11 +78,6 @@ export function createGrants({ configuration, store, now = Date.now }: GrantPart
     );
     return mine.sort((one, other) => one.statement.untilMs - other.statement.untilMs);
   }
-}
-
-/** Beside the store, or beside the audit's folder where there is none. */
-function ledgerFolder({ store, audit }: Configuration): string {
-  return join(dirname(store?.sqlite ?? audit.folder), "grants");
 }
 
 async function storeOrAdvice<T>(asked: Promise<T>): Promise<T> {

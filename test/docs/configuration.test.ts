@@ -36,9 +36,19 @@ beforeAll(async () => {
   writeFileSync(join(etc, "k8s-jwks.json"), JSON.stringify({ keys: [publicKey.export({ format: "jwk" })] }));
   for (const [, name] of example.matchAll(/file:\/run\/credentials\/keybroker\/([a-z0-9-.]+)/g))
     writeFileSync(join(etc, name!), "unread", { mode: 0o600 });
+  mkdirSync(join(etc, "approvers"));
+  for (const [, name] of example.matchAll(/sshKey: \/etc\/keybroker\/approvers\/([a-z-.]+)/g))
+    writeFileSync(join(etc, "approvers", name!), sshKey());
   for (const [, name] of example.matchAll(/"\$\{([A-Z_]+)\}"/g)) process.env[name!] = "unread";
   onThisMachine = example.replaceAll("/etc/keybroker/", `${etc}/`).replaceAll("/run/credentials/keybroker/", `${etc}/`);
 });
+
+/** A new key of Ed25519 as a .pub file has it: two strings with their lengths before them. */
+function sshKey(): string {
+  const { x } = generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" });
+  const head = Buffer.from("0000000b7373682d6564323535313900000020", "hex");
+  return `ssh-ed25519 ${Buffer.concat([head, Buffer.from(x!, "base64url")]).toString("base64")}\n`;
+}
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -52,7 +62,7 @@ describe("config.example.yaml", () => {
   it("shows every field there is", async () => {
     const schema = await configurationSchema();
     const written = parse(example) as Written;
-    const maps = ["keys", "listeners", "identities"];
+    const maps = ["keys", "listeners", "identities", "approvers"];
     for (const [part, field] of Object.entries(schema.properties!)) {
       const value = written[part];
       if (part === "providers") continue;

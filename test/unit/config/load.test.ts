@@ -57,6 +57,7 @@ describe("a minimal configuration", () => {
       ]),
       identities: new Map(),
       groups: new Map(),
+      approvers: new Map(),
       policy: [
         {
           who: ["backup"],

@@ -80,7 +80,6 @@ policy:
 describe("fields", () => {
   it.each([
     ["writeFormat", textOf({ extra: "writeFormat: kb1\n" })],
-    ["approvers", textOf({ extra: "approvers: {}\n" })],
     ["store.postgres", textOf({ extra: "store: { sqlite: /x, postgres: /y }\n" })],
     ["audit.sealed", textOf({ extra: "audit: { sealed: true }\n" })],
   ])("of other versions are unknown: %s", async (path, text) => {

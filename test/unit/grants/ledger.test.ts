@@ -181,13 +181,12 @@ describe("with the store away", () => {
   it("nothing goes on when the file cannot be written either", async () => {
     const setting = createSetting();
     const text = document(statement(), setting.keys.dba, setting.keys.security);
-    writeFileSync(join(setting.folder, "grants"), "in the way");
+    mkdirSync(join(setting.folder, "audit"));
+    writeFileSync(join(setting.folder, "audit/grants"), "in the way");
     const asked = setting.grants({ store: away() }).require(question({ document: text }));
     await expect(asked).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" });
     // The store alone is enough.
     await expect(setting.grants().require(question({ document: text }))).resolves.toMatchObject({ countedIn: "store" });
-    rmSync(join(setting.folder, "grants"));
-    mkdirSync(join(setting.folder, "grants"));
     await setting.end();
   });
 

@@ -31,7 +31,7 @@ const types = [
 describe("with ssh-keygen", () => {
   it.each([["ed25519"], ["ecdsa", "256"], ["ecdsa", "384"], ["rsa", "2048"]])(
     "verifies what it signs: %s %s",
-    (kind, size) => {
+    (kind: string, size?: string) => {
       const file = join(folder, `${kind}${size ?? ""}`);
       execFileSync("ssh-keygen", ["-q", "-t", kind, ...(size ? ["-b", size] : []), "-N", "", "-C", "", "-f", file]);
       for (const hash of ["sha512", "sha256"]) {
