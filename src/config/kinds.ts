@@ -1,6 +1,7 @@
 // Providers and recipients as their kinds read them: settings, references, and what tells one from another.
 
 import { createHash } from "node:crypto";
+import { z } from "zod";
 import { isBrokerError } from "../errors/index.ts";
 import { firstPartyKinds, loadKind, type KindReference, type ProviderKind } from "../provider/index.ts";
 import type { ProviderConfiguration, RecipientConfiguration } from "./configuration.ts";
@@ -12,6 +13,20 @@ import type { ProviderEntry } from "./schema/providers.ts";
 
 /** Finds a kind; it throws a BrokerError when there is none. */
 export type LoadKind = (reference: KindReference) => Promise<ProviderKind>;
+
+/** Takes whatever stands there. */
+const unread = z.looseObject({});
+
+/** Finds a stand-in that reads nothing and opens nothing, for every kind. */
+export const loadNoKind: LoadKind = ({ kind }) =>
+  Promise.resolve({
+    kind,
+    number: 0,
+    schemes: [],
+    settings: unread,
+    reference: unread,
+    open: () => Promise.reject(new Error(`provider kind ${kind} was not loaded`)),
+  });
 
 /** What became of the part `providers`. */
 export interface Providers {

@@ -15,7 +15,7 @@ import { checkStore } from "./check/store.ts";
 import type { Configuration } from "./configuration.ts";
 import { parseDocument, type ConfigurationDocument } from "./document.ts";
 import { readDraft } from "./draft.ts";
-import { readProviders, type LoadKind } from "./kinds.ts";
+import { loadNoKind, readProviders, type LoadKind } from "./kinds.ts";
 import { ConfigurationError, pathText, type Finding, type Path, type Problem } from "./problem.ts";
 import { readConfigurationFile } from "./read-file.ts";
 import type { ShellEntry } from "./schema/root.ts";
@@ -37,6 +37,11 @@ export interface LoadOptions {
   readonly files?: "check" | "skip";
   /** What a file comes to that others may change: refused (the default), or loaded with a warning. */
   readonly access?: "refuse" | "warn";
+  /**
+   * Have providers' kinds read their settings and recipients (the default), or leave both unread: for looking at rules
+   * where the secrets are not. Such a configuration cannot be served.
+   */
+  readonly providers?: "check" | "skip";
   /** Where provider kinds come from: for tests. */
   readonly loadKind?: LoadKind;
 }
@@ -79,7 +84,7 @@ export async function configurationFrom(text: string, options: LoadOptions = {})
 async function read(value: unknown, folder: string, options: LoadOptions): Promise<{ parts: Parts; faults: Faults }> {
   const faults = noFaults();
   const draft = readDraft(value);
-  const providers = await readProviders(draft.providers, options.loadKind);
+  const providers = await readProviders(draft.providers, options.providers === "skip" ? loadNoKind : options.loadKind);
   faults.errors.push(...draft.findings, ...providers.findings);
   const parts = buildParts(draft, providers, folder, faults.errors);
   checkReferences(value, faults);

@@ -8,10 +8,10 @@ import type { Asker, Decision, Question } from "./policy.ts";
 import { createWindow } from "./window.ts";
 
 /** The parts of a configuration that a policy is made of. */
-export type Rules = Pick<Configuration, "policy" | "groups">;
+type Rules = Pick<Configuration, "policy" | "groups">;
 
 /** What one rule says to a question. */
-export interface RuleVerdict {
+interface RuleVerdict {
   /** Its index in the configuration. */
   readonly rule: number;
   /** It speaks of the identity, by its name or by a group. */

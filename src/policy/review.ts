@@ -6,7 +6,7 @@ import { askersOf, cellsOf, type Cell } from "./reach.ts";
 import { entry } from "./tables.ts";
 
 /** Something that somebody should look at. */
-export interface PolicyFinding {
+interface PolicyFinding {
   readonly kind:
     "rule-never-matches" | "identity-without-rule" | "key-nobody-unwraps" | "grant-not-needed" | "wrap-and-unwrap-all";
   readonly path: Path;
@@ -17,7 +17,7 @@ export interface PolicyFinding {
 }
 
 /** What identities can unwrap by one rule. */
-export interface UnwrapRight {
+interface UnwrapRight {
   readonly identity: string;
   /** Index of the rule. */
   readonly rule: number;

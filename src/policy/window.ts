@@ -6,7 +6,7 @@ const week: readonly Day[] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 const minuteMs = 60_000;
 
 /** What the clocks of a zone show. */
-export interface ClockTime {
+interface ClockTime {
   readonly day: Day;
   /** After midnight. */
   readonly minute: number;
@@ -31,7 +31,7 @@ export function createWindow(window: TimeWindow): (atMs: number) => boolean {
 }
 
 /** Whether clocks that show this are within the window. */
-export function contains({ days, fromMinute, toMinute }: TimeWindow, { day, minute }: ClockTime): boolean {
+function contains({ days, fromMinute, toMinute }: TimeWindow, { day, minute }: ClockTime): boolean {
   if (fromMinute < toMinute) return days.includes(day) && minute >= fromMinute && minute < toMinute;
   if (minute >= fromMinute) return days.includes(day);
   return minute < toMinute && days.includes(dayBefore(day));
@@ -42,7 +42,7 @@ function dayBefore(day: Day): Day {
 }
 
 /** Reads the clocks of a zone. Offsets are whole minutes in every zone since 1972, so a minute has one answer. */
-export function createClock(timezone: string): (atMs: number) => ClockTime {
+function createClock(timezone: string): (atMs: number) => ClockTime {
   const format = new Intl.DateTimeFormat("en-US", {
     timeZone: timezone,
     weekday: "short",

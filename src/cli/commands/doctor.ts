@@ -54,7 +54,10 @@ async function examine(io: Io, settings: Settings, only: string | undefined): Pr
 }
 
 /** The file, or what `serve` without one would serve. Nothing is made: a state folder appears at the first start. */
-export async function sourceOf(io: Io, { config, stateDir }: Pick<Settings, "config" | "stateDir">): Promise<ConfigurationSource> {
+export async function sourceOf(
+  io: Io,
+  { config, stateDir }: Pick<Settings, "config" | "stateDir">,
+): Promise<ConfigurationSource> {
   if (config !== undefined) return { file: config };
   const begun = existsSync(join(stateDir, "master-key")) || (io.env["KEYBROKER_MASTER_KEY"] && existsSync(stateDir));
   if (!begun)

@@ -78,11 +78,11 @@ function checkCommand(io: Io, outcome: Outcome): Command {
   });
 }
 
-/** The configuration, without a look at certificates: rules are often looked at where those are not. */
+/** The configuration, without a look at certificates and secrets: rules are often looked at where those are not. */
 async function loaded(io: Io, settings: Pick<Settings, "config" | "stateDir">): Promise<LoadedConfiguration> {
   const source = await sourceOf(io, settings);
   const { ConfigurationError, configurationFrom, loadConfiguration, report } = await import("../../config/index.ts");
-  const options = { files: "skip" } as const;
+  const options = { files: "skip", providers: "skip" } as const;
   try {
     return await ("file" in source ? loadConfiguration(source.file, options) : configurationFrom(source.text, options));
   } catch (error) {

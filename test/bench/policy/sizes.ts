@@ -13,9 +13,9 @@ export const large: Size = { rules: 1_000, identities: 10_000 };
 
 const keys = 10;
 /** The key of the generator's calls. */
-export const benchKey = "default";
+const benchKey = "default";
 /** Who makes them, by the listener `main`. */
-export const benchIdentity = "bench";
+const benchIdentity = "bench";
 
 /** The names of the identities that show a certificate. */
 export function identityNames({ identities }: Size): string[] {
