@@ -8,7 +8,7 @@ const maxAttributes = 32;
 const valueWords = "expected a text of 1 to 1024 bytes, in quotes where YAML could take it for something else";
 
 /** A name of an attribute; every identity has a `name` by itself. */
-export const attributeName = contextName.refine((text) => text !== nameAttribute, {
+const attributeName = contextName.refine((text) => text !== nameAttribute, {
   error: "every identity has this attribute by itself: it is its name",
 });
 

@@ -62,7 +62,9 @@ export const root = z.strictObject({
   identities: z
     .record(name, identity)
     .prefault({})
-    .describe("Callers that show a certificate or a token, each under its name. A unix listener names its identity itself."),
+    .describe(
+      "Callers that show a certificate or a token, each under its name. A unix listener names its identity itself.",
+    ),
   groups,
   approvers,
   policy: z.array(rule, { error: rulesWords }).describe("Who may do what. What no rule allows is denied."),
