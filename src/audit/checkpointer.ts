@@ -56,10 +56,15 @@ export class Checkpointer {
     made(note);
   }
 
+  /** Makes one, and resolves when it is kept. Never rejects. */
+  async makeAndKeep(): Promise<void> {
+    this.make();
+    await this.#writing;
+  }
+
   /** Makes the last one. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.make();
-    await this.#writing;
+    await this.makeAndKeep();
   }
 }

@@ -134,6 +134,8 @@ export async function openAuditLog(given: AuditLogOptions): Promise<FileAuditLog
   });
   const reserve = new Reserve(folder, options.reserveBytes);
   await writer.write([]).catch((error: unknown) => Promise.reject(cannotOpen(error)));
+  // From the first call on there is something signed: a process that is killed at once leaves no log that nobody vouches for.
+  await checkpointer.makeAndKeep();
   // Beside the start: it need not wait until so much is written.
   if (options.reserveBytes > 0) upkeep(async () => void (await reserve.fill()));
   const commit = new GroupCommit({

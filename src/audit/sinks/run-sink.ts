@@ -55,7 +55,8 @@ export class RunningSink {
   /** Sends what stands there, for a bounded time, and ends. */
   async close(): Promise<void> {
     this.#stopping.abort();
-    const timer = setTimer(() => this.#cut.abort(new Error("the sink is closed")), lastWordsMs).unref();
+    // It also keeps the process from ending before: everything else of a sink is no reason to stay.
+    const timer = setTimer(() => this.#cut.abort(new Error("the sink is closed")), lastWordsMs);
     await this.#running;
     clearTimeout(timer);
   }
