@@ -51,13 +51,10 @@ export function createPolicy(
   };
 }
 
-/** What an identity within another is allowed must be allowed to both. */
+/** What an identity within another is allowed must be allowed to both; the rule is its own. */
 function decideBoth(decide: Policy["decide"], question: Question): Decision {
-  const { within } = question.identity;
   const inner = decide(question);
-  const outer = decide({ ...question, identity: within! });
-  if (!inner.allowed || !outer.allowed) return denied;
-  return { ...inner, also: { identity: within!, rule: outer.rule } };
+  return inner.allowed && decide({ ...question, identity: question.identity.within! }).allowed ? inner : denied;
 }
 
 /** An index; -1 when none holds. */

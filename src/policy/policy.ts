@@ -29,8 +29,6 @@ export type Decision =
       readonly allowed: true;
       /** Index of the rule in the configuration: the first that allows. Its quota and its grant hold. */
       readonly rule: number;
-      /** The same of the identity that the asker is within, whose quota and grant hold too; undefined for most. */
-      readonly also?: { readonly identity: Asker; readonly rule: number };
     }
   | { readonly allowed: false };
 

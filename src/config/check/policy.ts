@@ -45,11 +45,13 @@ function checkPermissions(rule: RuleConfiguration, path: Path, { errors }: Fault
 }
 
 /** Why the rule could never allow this, or could not do what it says; undefined when it can. */
-function uselessness({ keys, when, grant }: RuleConfiguration, permission: Permission): string | undefined {
+function uselessness({ keys, when, quota, grant }: RuleConfiguration, permission: Permission): string | undefined {
   if (!namesKey(permission) && !keys.includes("*"))
     return `${permission} is about no key: it could never be allowed unless keys is "*"`;
   if (when.length > 0 && !bringsContext(permission))
     return `${permission} brings no context, so it could never be allowed where when asks for one: give it a rule of its own`;
+  if (quota.length > 0 && permission.startsWith("admin."))
+    return `${permission} is not charged to quotas: give it a rule of its own`;
   if (grant !== undefined && !bringsEnvelope(permission))
     return `${permission} brings no envelope, and grants are for envelopes: give it a rule of its own`;
   return undefined;

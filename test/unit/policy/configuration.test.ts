@@ -93,6 +93,13 @@ describe("quotas", () => {
     },
   );
 
+  it("are refused on administration, which is not charged", async () => {
+    const policy = '[{ who: backup, may: [wrap, admin.keys.list], keys: "*", quota: 5/h }]';
+    expect((await problemsOf(textOf({ policy }))).join("\n")).toContain(
+      "policy[0].may[1]: admin.keys.list is not charged to quotas",
+    );
+  });
+
   it("for one window twice are refused", async () => {
     expect(await problemsOf(rule("quota: [5/h, 6/h]"))).toEqual([
       expect.stringContaining("policy[0].quota: two quotas are for the same window: keep the smaller"),
