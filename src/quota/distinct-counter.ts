@@ -39,7 +39,7 @@ export class DistinctCounter {
   /** Tells that a call was refused, and answers the milliseconds to the next window. */
   refused(nowMs: number): number {
     if (this.#told !== "spent") this.#tell("spent");
-    return Math.max(1, (this.#window + 1) * this.#counted.windowMs - nowMs);
+    return Math.max(1, Math.ceil((this.#window + 1) * this.#counted.windowMs - nowMs));
   }
 
   #turn(nowMs: number): void {

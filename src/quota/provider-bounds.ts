@@ -45,7 +45,7 @@ export function createProviderBound(
       if (tally.count < limit) return;
       if (!tally.told) notice("spent", identity);
       tally.told = true;
-      const retryAfterMs = Math.max(1, (tally.window + 1) * windowMs - nowMs);
+      const retryAfterMs = Math.max(1, Math.ceil((tally.window + 1) * windowMs - nowMs));
       const message = `identity ${identity} used up its ${limit} ${what}: try again in ${timeText(retryAfterMs)}`;
       throw new BrokerError("QUOTA", message, { retryAfterMs });
     },

@@ -47,7 +47,8 @@ export function build(io: Io, outcome: Outcome): Command {
     const what = target.all ? "all keys are" : `key ${target.key} is`;
     await emit(io, `${what} stopped: unwrap, rewrap and check are refused, wrapping goes on\n`);
   });
-  return command.addCommand(listCommand(io, outcome));
+  // What follows `list` is for it, and not for this command, which has the same flags.
+  return command.enablePositionalOptions().addCommand(listCommand(io, outcome));
 }
 
 /** One key, or all. */

@@ -17,7 +17,8 @@ export function rpcStatus(error: BrokerError): MessageInitShape<typeof StatusSch
   const row = reasons[error.reason];
   const details = [anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: error.reason, domain }))];
   if (row.retry === "hint" || error.retryAfterMs !== undefined) {
-    const retryDelay = durationFromMs(error.retryAfterMs ?? defaultRetryAfterMs);
+    // A Duration's fields are whole numbers: a fraction would not be encoded, and so crash the daemon.
+    const retryDelay = durationFromMs(Math.ceil(error.retryAfterMs ?? defaultRetryAfterMs));
     details.push(anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay })));
   }
   return { code: Status[row.status], message: error.message, details };
