@@ -47,6 +47,7 @@ describe("a minimal configuration", () => {
             name: "sock",
             unix: "/run/keybroker/backup.sock",
             identity: "backup",
+            attributes: {},
             mode: 0o600,
             uid: undefined,
             gid: undefined,
