@@ -18,7 +18,7 @@ interface ConfigurationDifference {
 /** Compares two configurations by what they say, not by how their files write it. */
 export function configurationDifference(before: Configuration, after: Configuration): ConfigurationDifference {
   const plain = ["realm", "acceptRealms", "audit", "store", "metrics", "log", "limits"] as const;
-  const maps = ["providers", "keys", "listeners", "identities", "groups"] as const;
+  const maps = ["providers", "keys", "listeners", "identities", "groups", "approvers"] as const;
   const changed = [
     ...plain.filter((part) => differ(before[part], after[part])),
     ...maps.flatMap((part) => changedEntries(before[part], after[part]).map((name) => `${part}.${name}`)),

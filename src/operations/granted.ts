@@ -5,12 +5,13 @@ import { BrokerError } from "../errors/index.ts";
 import { asciiCondition, timeText } from "../grants/index.ts";
 import type { ReadGrant } from "../grants/index.ts";
 import type { Graph } from "./graph.ts";
+import { denied } from "./operation.ts";
 import type { Asker, Subject } from "./operation.ts";
 import { fingerprint } from "./recorded.ts";
 
 /**
  * What the rules of an allowed call ask for; undefined where it is nothing, as it nearly always is. Where a token is
- * within another identity, the rule of each may ask.
+ * within another identity, the rule of each may ask. Throws DENIED.
  */
 export function grantNeeds(
   { policy, configuration }: Graph,
@@ -23,7 +24,9 @@ export function grantNeeds(
   const { within } = identity;
   if (within === undefined) return own && [own];
   const outer = policy.decide({ identity: within, permission, key, context });
-  const needs = [own, outer.allowed ? configuration.policy[outer.rule]?.grant : undefined];
+  // Asked a moment before, it allowed: a window of time may have ended meanwhile.
+  if (!outer.allowed) throw denied({ identity, record }, permission, key);
+  const needs = [own, configuration.policy[outer.rule]?.grant];
   const asked = needs.filter((one) => one !== undefined);
   return asked.length === 0 ? undefined : asked;
 }

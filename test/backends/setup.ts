@@ -13,6 +13,7 @@ import { motoServer } from "./moto.ts";
 import { openbao } from "./openbao.ts";
 import { restic } from "./restic.ts";
 import { softhsm } from "./softhsm.ts";
+import { sshKeygen } from "./ssh-keygen.ts";
 import { systemdAnalyze } from "./systemd-analyze.ts";
 
 const programs = [
@@ -26,6 +27,7 @@ const programs = [
   openbao,
   motoServer,
   softhsm,
+  sshKeygen,
   systemdAnalyze,
   faketime,
 ];
