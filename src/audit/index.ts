@@ -7,6 +7,5 @@ export { decodeVerifier } from "./note.ts";
 export type { NoteVerifier } from "./note.ts";
 export { openAuditLog } from "./open-audit-log.ts";
 export type { AuditLogOptions, AuditNotice, FileAuditLog } from "./open-audit-log.ts";
-export type { SinkState } from "./sinks/index.ts";
 export { verifyAudit } from "./verify.ts";
 export type { VerifyReport } from "./verify.ts";

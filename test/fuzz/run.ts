@@ -30,7 +30,7 @@ export interface FuzzReport {
 }
 
 /** An input that the decoder did not bear. */
-export interface Fault {
+interface Fault {
   readonly file: string;
   readonly input: Uint8Array;
   readonly message: string;
