@@ -10,6 +10,7 @@ import { checkIdentities } from "./check/identities.ts";
 import { checkKeys } from "./check/keys.ts";
 import { checkListeners } from "./check/listeners.ts";
 import { checkPolicy } from "./check/policy.ts";
+import { checkQuotas } from "./check/quotas.ts";
 import { checkReferences } from "./check/references.ts";
 import { checkStore } from "./check/store.ts";
 import type { Configuration } from "./configuration.ts";
@@ -92,6 +93,7 @@ async function read(value: unknown, folder: string, options: LoadOptions): Promi
   checkListeners(parts, faults);
   checkIdentities(parts, faults);
   checkPolicy(parts, faults);
+  checkQuotas(parts, faults);
   checkStore(parts, faults);
   if (options.files !== "skip") {
     checkApprovers(parts, faults);

@@ -5,7 +5,7 @@ import type { GrantUse, Store } from "../store/index.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** What is charged. */
-export interface Charge {
+interface Charge {
   readonly id: string;
   readonly envelope: string;
   readonly maxUnwraps: number;
@@ -13,7 +13,7 @@ export interface Charge {
 }
 
 /** An answer, and where it was counted. */
-export interface Counted {
+interface Counted {
   readonly use: GrantUse;
   readonly countedIn: "store" | "file";
 }

@@ -15,7 +15,7 @@ import { createShelf } from "./shelf.ts";
 const unknownEndMs = 10 * 365 * 86_400_000;
 
 /** What grants are made with. */
-export interface GrantParts {
+interface GrantParts {
   readonly configuration: Configuration;
   /** Undefined where none is configured: grants are then files alone. */
   readonly store: Store | undefined;

@@ -9,7 +9,7 @@ import { idOf, parseStatement, type Statement } from "./statement.ts";
 export const grantNamespace = "keybroker-grant@keybroker";
 
 /** The largest document: a statement and some dozens of signatures. */
-export const maxDocumentBytes = 65_536;
+const maxDocumentBytes = 65_536;
 
 const maxSignatures = 64;
 

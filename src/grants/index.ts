@@ -1,9 +1,7 @@
 // Grants: consent to restores, as documents that approvers sign with their SSH keys.
 
 export { createGrants } from "./create-grants.ts";
-export type { GrantParts } from "./create-grants.ts";
-export { grantNamespace, maxDocumentBytes, parseDocument } from "./document.ts";
-export type { Document } from "./document.ts";
+export { grantNamespace, parseDocument } from "./document.ts";
 export type { GrantQuestion, Grants, OpenGrant, ReadGrant, UsedGrant } from "./grants.ts";
 export { asciiCondition, statementText, timeText } from "./statement.ts";
 export type { Statement } from "./statement.ts";

@@ -40,7 +40,7 @@ export function objectionToPlace(statement: Statement, realm: string, nowMs: num
 }
 
 /** Whether it is more than a rule lets anyone approve, or too few approved it. */
-export function objectionToTerms({ statement, approvers }: ReadGrant, needs: GrantRequirement): string | undefined {
+function objectionToTerms({ statement, approvers }: ReadGrant, needs: GrantRequirement): string | undefined {
   const { fromMs, untilMs, maxUnwraps } = statement;
   if (untilMs - fromMs > needs.maxForMs)
     return `it is open for ${minutes(untilMs - fromMs)}, and the rule allows ${minutes(needs.maxForMs)}`;

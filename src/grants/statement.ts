@@ -28,7 +28,7 @@ export interface Statement {
 }
 
 /** The first line. */
-export const heading = "keybroker grant v1";
+const heading = "keybroker grant v1";
 
 const maxKeys = 64;
 const maxConditions = 16;

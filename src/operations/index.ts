@@ -14,7 +14,6 @@ export type { MasterKeyVersion } from "./master-key-versions.ts";
 export type { Operation } from "./operation.ts";
 export { perform } from "./perform.ts";
 export { requestGrant } from "./request-grant.ts";
-export type { RequestGrantResponse } from "./request-grant.ts";
 export { rewrap } from "./rewrap.ts";
 export { rotateMasterKey } from "./rotate-master-key.ts";
 export type { Bounds } from "./scope.ts";

@@ -2,5 +2,5 @@
 
 export { createWindowClock } from "./clock.ts";
 export { createQuotas, createQuotaState } from "./create-quotas.ts";
-export type { QuotaOptions, QuotaState } from "./create-quotas.ts";
-export type { Charge, QuotaNotice, Quotas } from "./quotas.ts";
+export type { QuotaState } from "./create-quotas.ts";
+export type { QuotaNotice, Quotas } from "./quotas.ts";

@@ -5,7 +5,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs"
 import { createSecureContext } from "node:tls";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
 import type { Configuration, TcpListenerConfiguration } from "../config/configuration.ts";
-import { allocate, wipe } from "../secret/index.ts";
+import { accessFault, allocate, wipe } from "../secret/index.ts";
 import { ListenError } from "./listen-error.ts";
 
 /** A certificate with its key, and whom to believe: what a handshake needs. */
@@ -109,7 +109,10 @@ function readKey(file: string, listener: string): Buffer {
   try {
     const descriptor = openSync(file, "r");
     try {
-      const { size } = fstatSync(descriptor);
+      const facts = fstatSync(descriptor);
+      const fault = accessFault(facts, "secret");
+      if (fault !== undefined) throw new Error(fault);
+      const { size } = facts;
       if (size > maxKeyFileBytes) throw new Error(`it is over ${maxKeyFileBytes} bytes`);
       const key = allocate(size);
       for (let at = 0, got = 1; at < size && got > 0; at += got) got = readSync(descriptor, key, at, size - at, null);
@@ -124,5 +127,5 @@ function readKey(file: string, listener: string): Buffer {
 
 function unreadable(file: string, what: string, error: unknown): ListenError {
   const { code, message } = error as NodeJS.ErrnoException;
-  return new ListenError(`the ${what} cannot be read from ${file}: ${code ?? message}`);
+  return new ListenError(`the ${what} cannot be used from ${file}: ${code ?? message}`);
 }

@@ -4,4 +4,3 @@ export { publicKeysOf } from "./public-key.ts";
 export type { SshPublicKey } from "./public-key.ts";
 export { SshFormatError } from "./reader.ts";
 export { isSignatureOf, signatureBegin, signatureEnd, signatureFrom } from "./signature.ts";
-export type { SshSignature } from "./signature.ts";

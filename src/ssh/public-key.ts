@@ -16,7 +16,7 @@ export interface SshPublicKey {
 }
 
 /** The kinds that are taken: those of ssh-keygen but DSA, the curve P-521 and certificates. */
-export const sshKeyTypes = [
+const sshKeyTypes = [
   "ssh-ed25519",
   "ecdsa-sha2-nistp256",
   "ecdsa-sha2-nistp384",

@@ -41,13 +41,13 @@ export const initialWindowSize = 4;
 export const streamId = (index: number): number => index * 2 + 1;
 
 /** Header fields as HPACK literals that no table remembers (RFC 7541, section 6.2.2); names and values of at most 126 bytes. */
-export function headerBlock(fields: Readonly<Record<string, string>>): Buffer {
+function headerBlock(fields: Readonly<Record<string, string>>): Buffer {
   const text = (value: string) => [value.length, ...Buffer.from(value, "latin1")];
   return Buffer.from(Object.entries(fields).flatMap(([name, value]) => [0, ...text(name), ...text(value)]));
 }
 
 /** What opens a gRPC call. */
-export function callHeaders(path: string, more: Readonly<Record<string, string>> = {}): Buffer {
+function callHeaders(path: string, more: Readonly<Record<string, string>> = {}): Buffer {
   return headerBlock({
     ":method": "POST",
     ":scheme": "http",

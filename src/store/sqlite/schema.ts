@@ -23,7 +23,7 @@ const steps = [
 ];
 
 /** A file that a later version wrote. */
-export class NewerSchema extends Error {
+class NewerSchema extends Error {
   override readonly name = "NewerSchema";
 }
 

@@ -52,3 +52,18 @@ describe("rates", () => {
     expect(refused).toBeInstanceOf(ConfigurationError);
   });
 });
+
+describe("a quota", () => {
+  it("is refused where it would count nothing", async () => {
+    const problems = (quota: string, may: string) =>
+      load(
+        textOf({ extra: "store: { sqlite: /x }" }).replace("may: [wrap, unwrap]", `may: [${may}], quota: ${quota}`),
+      ).then(
+        () => [],
+        (error: ConfigurationError) => error.problems.map(({ path }) => path),
+      );
+    expect(await problems("5/h", "wrap, admin.keys.list")).toEqual(["policy[0].may[1]"]);
+    expect(await problems("5 distinct/h", "wrap, generate")).toEqual(["policy[0].quota"]);
+    expect(await problems("5 distinct/h", "wrap, unwrap")).toEqual([]);
+  });
+});

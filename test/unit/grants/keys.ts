@@ -13,7 +13,7 @@ export interface TestKey {
 }
 
 /** What a signature may say otherwise than it should. */
-export interface Changes {
+interface Changes {
   readonly namespace?: string;
   readonly flags?: number;
   readonly hash?: string;
@@ -22,7 +22,7 @@ export interface Changes {
   readonly tail?: string;
 }
 
-export function string(content: Uint8Array | string): Buffer {
+function string(content: Uint8Array | string): Buffer {
   const bytes = Buffer.from(content as string);
   return Buffer.concat([uint32(bytes.length), bytes]);
 }
@@ -34,7 +34,7 @@ function uint32(number: number): Buffer {
 }
 
 /** A positive number in its shortest form. */
-export function number(bytes: Buffer): Buffer {
+function number(bytes: Buffer): Buffer {
   let start = 0;
   while (start < bytes.length - 1 && bytes[start] === 0) start++;
   const short = bytes.subarray(start);

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { connect as connectPlain } from "node:net";
 import { connect } from "node:tls";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
@@ -43,7 +43,7 @@ const identity = (name: string, caFile = "ca.pem"): IdentityConfiguration => ({
 async function writeServer(): Promise<TestCertificate> {
   const made = await issue(ca, { commonName: "server", names: serverNames });
   writeFileSync(tls.cert, made.pem);
-  writeFileSync(tls.key, made.keyPem);
+  writeFileSync(tls.key, made.keyPem, { mode: 0o600 });
   return made;
 }
 
@@ -265,7 +265,7 @@ describe("certificates at a reload", () => {
 
   test.each(["", "nonsense"])("of %j leave it in force too", async (text) => {
     const before = await served();
-    writeFileSync(tls.key, text);
+    writeFileSync(tls.key, text, { mode: 0o600 });
     await setting.reload(listeners, configuration);
     expect(await served()).toBe(before);
   });
@@ -282,15 +282,28 @@ test.each([
   [
     "a missing certificate",
     { cert: file("none"), key: tls.key },
-    /certificate of listener mesh cannot be read.*ENOENT/,
+    /certificate of listener mesh cannot be used.*ENOENT/,
   ],
-  ["a missing key", { cert: tls.cert, key: file("none") }, /key of listener mesh cannot be read.*ENOENT/],
+  ["a missing key", { cert: tls.cert, key: file("none") }, /key of listener mesh cannot be used.*ENOENT/],
 ])("%s keeps the listener from opening", async (_what, wrong, message) => {
   await expect(setting.open(configurationOf([tcpListener(wrong)], [identity("restore")]))).rejects.toThrow(message);
 });
 
 test("a key of another certificate keeps the listener from opening", async () => {
-  writeFileSync(tls.key, restore.keyPem);
+  writeFileSync(tls.key, restore.keyPem, { mode: 0o600 });
   const open = setting.open(configurationOf([tcpListener(tls)], [identity("restore")]));
   await expect(open).rejects.toThrow("does not belong to the certificate");
+});
+
+test("a key that everyone may read keeps the listener from opening, and at a reload the last good one in force", async () => {
+  const configuration = configurationOf([tcpListener(tls)], [identity("restore")]);
+  chmodSync(tls.key, 0o644);
+  await expect(setting.open(configuration)).rejects.toThrow("may be read by every user of this machine");
+  chmodSync(tls.key, 0o600);
+  const open = await setting.open(configuration);
+  chmodSync(tls.key, 0o644);
+  await setting.reload(open, configuration);
+  expect(setting.told).toContain("mesh certificate");
+  chmodSync(tls.key, 0o600);
+  await open.close(0);
 });
