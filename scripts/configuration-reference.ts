@@ -110,12 +110,12 @@ function fallbackOf(field: JsonSchema, isRequired: boolean): string {
 export async function tables(): Promise<ReadonlyMap<string, readonly Field[]>> {
   const schema = await configurationSchema();
   const named = (part: string) => schema.properties![part]!.additionalProperties as JsonSchema;
-  const maps = ["providers", "keys", "listeners", "identities"];
+  const maps = ["providers", "keys", "listeners", "identities", "approvers"];
   const alone = Object.entries(schema.properties!).filter(([part]) => !maps.includes(part) && part !== "policy");
   const top = fieldsOf({ ...schema, properties: Object.fromEntries(alone) });
   const kinds = named("providers").anyOf!;
   return new Map([
-    ["top", top.filter(({ name }) => !/^(audit|metrics|log|limits)\./.test(name))],
+    ["top", top.filter(({ name }) => !/^(audit|store|metrics|log|limits)\./.test(name))],
     ["providers", fieldsOf({ ...kinds.at(-1)!, required: ["kind"] })],
     ...firstPartyKinds.map((kind, index) => [kind, fieldsOf(kinds[index]!)] as const),
     ...(await Promise.all(firstPartyKinds.map(recipientTable))),
@@ -123,8 +123,9 @@ export async function tables(): Promise<ReadonlyMap<string, readonly Field[]>> {
     ["unix", fieldsOf(named("listeners").anyOf![0]!)],
     ["tcp", fieldsOf(named("listeners").anyOf![1]!)],
     ["identities", fieldsOf(named("identities"))],
+    ["approvers", fieldsOf(named("approvers"))],
     ["policy", fieldsOf(schema.properties!["policy"]!.items!)],
-    ...["audit", "metrics", "log", "limits"].map((part) => [part, fieldsOf(schema.properties![part]!)] as const),
+    ...["audit", "store", "metrics", "log", "limits"].map((part) => [part, fieldsOf(schema.properties![part]!)] as const),
   ]);
 }
 

@@ -30,7 +30,8 @@ beforeAll(async () => {
   mkdirSync(etc);
   const authority = await createAuthority(etc, "spire-bundle");
   await authority.issue("tls", [{ type: "dns", value: "keybroker.example" }]);
-  writeFileSync(join(etc, "clients.pem"), readFileSync(authority.ca));
+  for (const name of ["clients.pem", "gcp-ca.pem", "vault-ca.pem", "logs-ca.pem"])
+    writeFileSync(join(etc, name), readFileSync(authority.ca));
   await authority.revoke("spire-crl", []);
   const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   writeFileSync(join(etc, "k8s-jwks.json"), JSON.stringify({ keys: [publicKey.export({ format: "jwk" })] }));
