@@ -100,7 +100,8 @@ describe.runIf(process.platform === "linux")("its process", () => {
     }
     expect(proc(pid, "environ")).not.toContain("KEYBROKER_MASTER_KEY");
     expect(running.stderr()).not.toContain("development");
-    expect(readdirSync(state()).sort()).toEqual(["audit", "keybroker.sock", "keybroker.sock.pid"]);
+    const files = ["audit", "keybroker.sock", "keybroker.sock.pid", "store.db", "store.db-shm", "store.db-wal"];
+    expect(readdirSync(state()).sort()).toEqual(files);
     expect(readdirSync("/dev/shm").filter((name) => name.startsWith(".keybroker"))).toEqual([]);
   });
 
@@ -119,13 +120,15 @@ providers: { local: { kind: env, keys: { "1": "\${THE_KEY}" } } }
 keys: { db: { wrapTo: [{ provider: local }], context: { required: false } } }
 listeners: { main: { unix: ${join(folder, "kb.sock")}, identity: backup } }
 policy: [{ who: backup, may: wrap, keys: "*" }]
-audit: { folder: "\${THE_FOLDER}" }
+audit: { folder: "\${THE_FOLDER}", checkpointEvery: 1h }
 `;
     const env = { THE_KEY: masterKey, THE_FOLDER: join(folder, "by-variable"), UNTOUCHED: "stays" };
     const { pid, address } = await start({ configuration, socket: "kb.sock", env });
     await client(address).wrap({ key: "db", plaintext });
     expect(readdirSync(join(folder, "by-variable"))).toEqual([
       expect.stringMatching(/^\d{8}T\d{6}Z-[0-9a-f]{32}\.000001\.jsonl$/),
+      // Made at start, over the first record.
+      expect.stringMatching(/\.checkpoints$/),
       "checkpoint-key.pem",
       "checkpoint-key.pem.pub",
       "reserve",
