@@ -125,7 +125,9 @@ export async function tables(): Promise<ReadonlyMap<string, readonly Field[]>> {
     ["identities", fieldsOf(named("identities"))],
     ["approvers", fieldsOf(named("approvers"))],
     ["policy", fieldsOf(schema.properties!["policy"]!.items!)],
-    ...["audit", "store", "metrics", "log", "limits"].map((part) => [part, fieldsOf(schema.properties![part]!)] as const),
+    ...["audit", "store", "metrics", "log", "limits"].map(
+      (part) => [part, fieldsOf(schema.properties![part]!)] as const,
+    ),
   ]);
 }
 

@@ -8,7 +8,6 @@ import { BrokerError, isBrokerError } from "../errors/index.ts";
 import type { Reason } from "../errors/index.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { Graph } from "./graph.ts";
-import { decide } from "./operation.ts";
 
 /** Who opens what. */
 interface Opening {
@@ -44,7 +43,7 @@ export function explaining<Answer>(opening: Opening, work: () => Soon<Answer>): 
 
 function explain({ graph, identity, key, envelope }: Opening, error: unknown): unknown {
   if (!isBrokerError(error) || !explained.has(error.reason)) return error;
-  const { allowed } = decide(graph, { identity, permission: "inspect", key: key.name });
+  const { allowed } = graph.policy.decide({ identity, permission: "inspect", key: key.name });
   const needs = allowed ? needsOf(graph, key, envelope, error.reason) : undefined;
   if (needs === undefined) return error;
   const { reason, message, retryAfterMs, cause } = error;

@@ -1,7 +1,7 @@
 // GetStatus: how the daemon is.
 
 import type { ProviderStatus } from "../broker/broker.ts";
-import { decide, denied } from "./operation.ts";
+import { denied } from "./operation.ts";
 import type { Operation, Subject } from "./operation.ts";
 
 export interface StatusResponse {
@@ -15,7 +15,7 @@ export const getStatus: Operation<object, StatusResponse, Subject, object> = {
   read: () => ({}),
   authorise(graph, asker) {
     const { identity } = asker;
-    const decision = decide(graph, { identity, permission: "admin.status", key: undefined });
+    const decision = graph.policy.decide({ identity, permission: "admin.status", key: undefined });
     if (!decision.allowed) throw denied(asker, "admin.status");
     asker.record.decision = "allowed";
     asker.record.rule = decision.rule;

@@ -1,7 +1,7 @@
 // ListKeys: the keys that an administrator may see, by name, a page at a time.
 
 import type { KeyStatus } from "../broker/broker.ts";
-import { decide, denied } from "./operation.ts";
+import { denied } from "./operation.ts";
 import type { Operation, Subject } from "./operation.ts";
 import { checkPageSize, defaultPageSize } from "./pages.ts";
 
@@ -26,7 +26,7 @@ export const listKeys: Operation<ListKeysRequest, ListKeysResponse, Subject, rea
     const { identity } = asker;
     const visible = graph.broker.keys().filter((status) => {
       const key = status.configuration.name;
-      return decide(graph, { identity, permission: "admin.keys.list", key }).allowed;
+      return graph.policy.decide({ identity, permission: "admin.keys.list", key }).allowed;
     });
     if (visible.length === 0) throw denied(asker, "admin.keys.list");
     asker.record.decision = "allowed";

@@ -5,7 +5,6 @@ import type { KeyConfiguration, Permission } from "../config/configuration.ts";
 import type { Context, Envelope } from "../envelope/types.ts";
 import type { Identity } from "../identity/identity.ts";
 import { BrokerError } from "../errors/index.ts";
-import type { Decision, Question } from "../policy/policy.ts";
 import { admit } from "./admission.ts";
 import type { Graph } from "./graph.ts";
 import { grantNeeds, underGrant } from "./granted.ts";
@@ -60,8 +59,8 @@ export interface Operation<Request, Response, S extends Subject = Subject, Permi
 }
 
 /**
- * Authorises a permission on the subject's key: the policy, stops, quotas, and a grant where the rule asks for one. A key that does not exist and one that is not the identity's take
- * the same steps and get the same answer.
+ * Authorises a permission on the subject's key: the policy, stops, quotas, and a grant where the rule asks for one. A key
+ * that does not exist and one that is not the identity's take the same steps and get the same answer.
  */
 export function onKey(permission: Permission) {
   const permit = onPlainKey(permission);
@@ -82,21 +81,12 @@ export function onPlainKey(permission: Permission) {
     const { identity } = asker;
     const asked = subject.keyName ?? "";
     const key = graph.broker.key(asked);
-    const decision = decide(graph, { identity, permission, key: key?.name ?? asked, context: subject.context });
+    const decision = graph.policy.decide({ identity, permission, key: key?.name ?? asked, context: subject.context });
     if (key === undefined || !decision.allowed) throw denied(asker, permission, asked);
     asker.record.decision = "allowed";
     asker.record.rule = decision.rule;
     return key;
   };
-}
-
-/** Asks the policy. A token within another identity only narrows: both must be allowed it. */
-export function decide(graph: Graph, question: Question & { readonly identity: Identity }): Decision {
-  const decision = graph.policy.decide(question);
-  const { within } = question.identity;
-  if (!decision.allowed || within === undefined) return decision;
-  const outer = graph.policy.decide({ ...question, identity: within });
-  return outer.allowed ? decision : outer;
 }
 
 /** The one refusal of the policy. */

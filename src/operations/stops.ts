@@ -4,7 +4,7 @@ import type { Permission } from "../config/configuration.ts";
 import { BrokerError } from "../errors/index.ts";
 import type { Stop } from "../store/index.ts";
 import type { Graph } from "./graph.ts";
-import { decide, denied } from "./operation.ts";
+import { denied } from "./operation.ts";
 import type { Asker, Operation, Subject } from "./operation.ts";
 import { checkPageSize, pageOf } from "./pages.ts";
 import { checkedKeyName } from "./requests.ts";
@@ -103,7 +103,7 @@ export const listStops: Operation<ListStopsRequest, ListStopsResponse, Subject, 
     return {};
   },
   authorise(graph, asker) {
-    const may = (key: string) => decide(graph, { identity: asker.identity, permission, key }).allowed;
+    const may = (key: string) => graph.policy.decide({ identity: asker.identity, permission, key }).allowed;
     const configured = graph.broker.keys().map(({ configuration }) => configuration.name);
     if (!configured.some(may)) throw denied(asker, permission);
     asker.record.decision = "allowed";
@@ -134,7 +134,7 @@ function checkReason(reason: string): void {
 
 /** A key that does not exist and one that is not the identity's get one answer. */
 function permitKey(graph: Graph, asker: Asker, key: string, exists: boolean): void {
-  const decision = decide(graph, { identity: asker.identity, permission, key });
+  const decision = graph.policy.decide({ identity: asker.identity, permission, key });
   if (!decision.allowed || !exists) throw denied(asker, permission, key);
   asker.record.decision = "allowed";
   asker.record.rule = decision.rule;

@@ -1,11 +1,14 @@
 // Identities as calls meet them: a token that is still being verified, and one that only narrows.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { permissions } from "../../../src/config/index.ts";
 import type { Identity } from "../../../src/identity/index.ts";
 import { getStatus, listKeys, perform, wrap } from "../../../src/operations/index.ts";
+import { createPolicy } from "../../../src/policy/index.ts";
 import { fakeWorld } from "../../fakes/graph.ts";
 import type { FakeWorld } from "../../fakes/graph.ts";
 import { startServer } from "../grpc/server.ts";
+import { ruleOf } from "../policy/rules.ts";
 import type { TestServer } from "../grpc/server.ts";
 
 const alice: Identity = { name: "alice", attributes: {} };
@@ -89,9 +92,8 @@ describe("an identity within another", () => {
 
   /** Who may do anything here. */
   function allowing(...names: string[]): void {
-    const decide = ({ identity }: { readonly identity: { readonly name: string } }) =>
-      names.includes(identity.name) ? { allowed: true as const, rule: 0 } : { allowed: false as const };
-    Object.assign(world.graph, { policy: { decide } });
+    const policy = createPolicy([ruleOf({ who: names, may: [...permissions], keys: ["*"] })]);
+    Object.assign(world.graph, { policy });
     Object.assign(world.caller, { identity: () => ({ ...alice, within: outer }) });
   }
 
