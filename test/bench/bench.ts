@@ -1,7 +1,7 @@
 // Measures the daemon beside a bare grpc-js handler, in one run, and prints a markdown table.
 // `--short` takes seconds and shows only that the bench works; `--rounds N` repeats every pair N times (3);
 // `--only TEXT` measures the rows whose name contains it; `--providers` measures what providers cost, and no more;
-// `--policy` measures what many rules and identities cost, and no more.
+// `--policy` measures what many rules and identities cost, and no more; `--trust` what quota, audit and TLS cost.
 
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -14,6 +14,7 @@ import { measurePolicy } from "./policy/index.ts";
 import { rows, type Row } from "./rows.ts";
 import { measureStarts } from "./start-up.ts";
 import { startBare, startOurs, type Subject } from "./subjects.ts";
+import { measureTrust } from "./trust/index.ts";
 import { head, median, peerTable, tableRow, type Pairs } from "./table.ts";
 
 const { values } = parseArgs({
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
     providers: { type: "boolean", default: false },
     policy: { type: "boolean", default: false },
+    trust: { type: "boolean", default: false },
   },
 });
 const rounds = Number(values.rounds ?? (values.short ? 1 : 3));
@@ -60,6 +62,7 @@ async function main(): Promise<void> {
   const generator = buildGo("load");
   if (!generator) throw new Error("the load generator is written in Go: install Go");
   if (values.policy) return measurePolicy(generator, values.short, rounds);
+  if (values.trust) return measureTrust(generator, values.short, rounds);
   if (values.providers) return measureProviders(generator, values.short);
   const starts = await measureStarts(values.short ? 1 : 5);
   const servers = { generator, ours: await startOurs(), bare: await startBare() };

@@ -53,10 +53,11 @@ function clientCommand({ inFlight }: Load, { target, pid }: Subject, duration: D
   return [process.execPath, script, library, target, ...numbers];
 }
 
-function generatorCommand(generator: string, load: Load, { target, pid }: Subject): string[] {
+function generatorCommand(generator: string, load: Load, { target, pid, flags: own = [] }: Subject): string[] {
   const flags = { mode: load.mode, target, pid, "in-flight": load.inFlight, connections: load.connections };
   return [
     generator,
+    ...own,
     ...Object.entries({ ...flags, frame: load.frame ?? 1 }).map(([name, value]) => `-${name}=${value}`),
   ];
 }

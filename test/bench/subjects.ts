@@ -11,6 +11,8 @@ import { until } from "../backends/until.ts";
 export interface Subject {
   readonly pid: number;
   readonly target: string;
+  /** For the generator: how to get in. */
+  readonly flags?: readonly string[];
   stop(): Promise<unknown>;
 }
 

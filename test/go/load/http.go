@@ -2,12 +2,9 @@ package main
 
 import (
 	"bytes"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -16,13 +13,7 @@ import (
 func httpClient(o options) *http.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: o.inFlight, ForceAttemptHTTP2: true}
 	if o.ca != "" {
-		roots := x509.NewCertPool()
-		pem, err := os.ReadFile(o.ca)
-		check(err)
-		roots.AppendCertsFromPEM(pem)
-		pair, err := tls.LoadX509KeyPair(o.cert, o.certKey)
-		check(err)
-		transport.TLSClientConfig = &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}
+		transport.TLSClientConfig = mutualTLS(o)
 	}
 	return &http.Client{Transport: transport}
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 )
 
 type options struct {
@@ -87,9 +86,9 @@ func parse() options {
 	flag.StringVar(&o.body, "body", "", "http: what is posted")
 	flag.StringVar(&o.header, "header", "", "http: a header, NAME: VALUE")
 	flag.StringVar(&o.expect, "expect", "", "http: what the answer must contain")
-	flag.StringVar(&o.ca, "ca", "", "http: a PEM file, for mutual TLS")
-	flag.StringVar(&o.cert, "cert", "", "http: our certificate")
-	flag.StringVar(&o.certKey, "cert-key", "", "http: its private key")
+	flag.StringVar(&o.ca, "ca", "", "a PEM file: mutual TLS")
+	flag.StringVar(&o.cert, "cert", "", "with ca: our certificate")
+	flag.StringVar(&o.certKey, "cert-key", "", "with ca: its private key")
 	flag.DurationVar(&o.warmup, "warmup", time.Second, "time before the measurement")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "time measured")
 	flag.Parse()
@@ -134,7 +133,7 @@ func work(o options, w *worker, i int) func() {
 	if !known {
 		fail(fmt.Errorf("no mode %q", o.mode))
 	}
-	connection, err := grpc.NewClient(o.target, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient(o.target, grpc.WithTransportCredentials(transportOf(o)))
 	check(err)
 	return func() { drive(connection, w, o, share(o.inFlight, o.connections, i)) }
 }
