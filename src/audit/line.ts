@@ -68,15 +68,8 @@ function fullBody(record: AuditRecord, start: string): string {
   return `${line}}`;
 }
 
-/** Lists that come again and again are the same list: an envelope's header is read once. */
-const listTexts = new WeakMap<readonly string[], string>();
-
 function listed(list: readonly string[]): string {
-  const known = listTexts.get(list);
-  if (known !== undefined) return known;
-  const text = json(list);
-  listTexts.set(list, text);
-  return text;
+  return list.length > 0 && list.every(isClean) ? `["${list.join('","')}"]` : json(list);
 }
 
 const needsNoEscape = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;

@@ -124,8 +124,7 @@ export class LogWriter {
     this.#bytes = this.#torn = 0;
     this.#openedAtMs = this.#lookedAtMs = nowMs;
     if (this.chain.size === 0) return this.#body({ event: "log-opened", details: { format: 1, ...opening() } });
-    const { size, hashes } = this.chain.frontier();
-    const frontier = hashes.map((hash) => Buffer.from(hash).toString("base64url"));
+    const { size, hashes: frontier } = this.chain.frontier();
     return this.#body({ event: "part-opened", details: { part: this.#number, size, frontier } });
   }
 

@@ -2,7 +2,9 @@
 
 import { hash } from "node:crypto";
 
-/** A leaf's hash: SHA-256 of a zero byte and the record's line, without its newline; 43 characters of base64url. */
+// Hashes are texts, 43 characters of base64url: Node hands out a digest as text in a quarter of the time of a Buffer.
+
+/** A leaf's hash: SHA-256 of a zero byte and the record's line, without its newline. */
 export function leafHash(line: string): string {
   return hash("sha256", `\0${line}`, "base64url");
 }
@@ -10,26 +12,28 @@ export function leafHash(line: string): string {
 /** What a tree of some size is known by: the hashes of its complete subtrees, the largest first. */
 export interface Frontier {
   readonly size: number;
-  /** 32 bytes each; as many as `size` has one bits. */
-  readonly hashes: readonly Uint8Array[];
+  /** As many as `size` has one bits. */
+  readonly hashes: readonly string[];
 }
+
+const isHash = (text: string) => /^[\w-]{43}$/.test(text);
 
 /** A tree that grows by leaves. Keeps at most 53 hashes, whatever its size. */
 export class Tree {
   #size: number;
-  readonly #hashes: Uint8Array[];
+  readonly #hashes: string[];
 
   /** Goes on from a frontier; from an empty tree without one. Throws RangeError when the two do not fit. */
   constructor({ size, hashes }: Frontier = { size: 0, hashes: [] }) {
     const fits = Number.isSafeInteger(size) && size >= 0 && hashes.length === subtrees(size);
-    if (!fits || hashes.some(({ length }) => length !== 32)) throw new RangeError("this is no frontier of that size");
+    if (!fits || !hashes.every(isHash)) throw new RangeError("this is no frontier of that size");
     this.#size = size;
     this.#hashes = [...hashes];
   }
 
-  /** Adds leaves by their hashes in base64url. */
+  /** Adds leaves by their hashes. */
   append(leaves: readonly string[]): void {
-    for (const leaf of leaves) this.#add(Buffer.from(leaf, "base64url"));
+    for (const leaf of leaves) this.#add(leaf);
   }
 
   /** The tree as it is. */
@@ -40,10 +44,13 @@ export class Tree {
   /** The root's hash, 32 bytes; that of an empty tree is SHA-256 of nothing. */
   root(): Uint8Array {
     if (this.#size === 0) return hash("sha256", "", "buffer");
-    return this.#hashes.reduceRight((right, left) => node(left, right));
+    return Buffer.from(
+      this.#hashes.reduceRight((right, left) => node(left, right)),
+      "base64url",
+    );
   }
 
-  #add(leaf: Uint8Array): void {
+  #add(leaf: string): void {
     let joined = leaf;
     for (let size = this.#size; size % 2 === 1; size = (size - 1) / 2) joined = node(this.#hashes.pop()!, joined);
     this.#hashes.push(joined);
@@ -53,10 +60,10 @@ export class Tree {
 
 const nodeBytes = Buffer.alloc(65, 1);
 
-function node(left: Uint8Array, right: Uint8Array): Uint8Array {
-  nodeBytes.set(left, 1);
-  nodeBytes.set(right, 33);
-  return hash("sha256", nodeBytes, "buffer");
+function node(left: string, right: string): string {
+  nodeBytes.write(left, 1, "base64url");
+  nodeBytes.write(right, 33, "base64url");
+  return hash("sha256", nodeBytes, "base64url");
 }
 
 /** How many complete subtrees a tree has: the one bits of its size. */

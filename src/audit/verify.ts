@@ -163,7 +163,7 @@ function parse({ bytes, start, end }: Line): ParsedRecord | undefined {
 function frontierOf(details: ParsedRecord["details"]): Frontier | undefined {
   const { size, frontier } = details ?? {};
   if (typeof size !== "number" || !Array.isArray(frontier)) return undefined;
-  return { size, hashes: frontier.map((hash) => Buffer.from(String(hash), "base64url")) };
+  return { size, hashes: frontier.map(String) };
 }
 
 const telling = [Buffer.from('"event":"log-opened"'), Buffer.from('"event":"part-removed"')];
