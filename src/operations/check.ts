@@ -3,7 +3,7 @@
 import type { CheckAnswer } from "../broker/broker.ts";
 import type { Context } from "../envelope/types.ts";
 import { isBrokerError } from "../errors/index.ts";
-import { onKey } from "./operation.ts";
+import { onKey } from "./on-key.ts";
 import type { Operation } from "./operation.ts";
 import { checkNamedKey, readOpening } from "./requests.ts";
 import type { OpeningSubject } from "./requests.ts";

@@ -3,7 +3,7 @@
 import type { Context } from "../envelope/types.ts";
 import { BrokerError } from "../errors/index.ts";
 import { randomBytes, wipe } from "../secret/index.ts";
-import { onKey } from "./operation.ts";
+import { onKey } from "./on-key.ts";
 import type { Operation } from "./operation.ts";
 import { checkRequiredContext, readKeyed } from "./requests.ts";
 import type { KeyedSubject } from "./requests.ts";

@@ -1,7 +1,7 @@
 // GetStatus: how the daemon is.
 
 import type { ProviderStatus } from "../broker/broker.ts";
-import { denied } from "./operation.ts";
+import { denied } from "./denied.ts";
 import type { Operation, Subject } from "./operation.ts";
 
 export interface StatusResponse {

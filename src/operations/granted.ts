@@ -5,7 +5,7 @@ import { BrokerError } from "../errors/index.ts";
 import { asciiCondition, timeText } from "../grants/index.ts";
 import type { ReadGrant } from "../grants/index.ts";
 import type { Graph } from "./graph.ts";
-import { denied } from "./operation.ts";
+import { denied } from "./denied.ts";
 import type { Asker, Subject } from "./operation.ts";
 import { fingerprint } from "./recorded.ts";
 

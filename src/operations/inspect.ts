@@ -2,7 +2,7 @@
 
 import { kindName } from "../envelope/index.ts";
 import type { Envelope } from "../envelope/types.ts";
-import { onKey } from "./operation.ts";
+import { onKey } from "./on-key.ts";
 import type { Operation } from "./operation.ts";
 import { readEnvelope } from "./requests.ts";
 import type { EnvelopeSubject } from "./requests.ts";

@@ -1,7 +1,7 @@
 // ListKeys: the keys that an administrator may see, by name, a page at a time.
 
 import type { KeyStatus } from "../broker/broker.ts";
-import { denied } from "./operation.ts";
+import { denied } from "./denied.ts";
 import type { Operation, Subject } from "./operation.ts";
 import { checkPageSize, defaultPageSize } from "./pages.ts";
 

@@ -4,7 +4,7 @@ import type { KeyStatus, MasterKeyAddress } from "../broker/broker.ts";
 import type { Permission } from "../config/configuration.ts";
 import { BrokerError } from "../errors/index.ts";
 import type { Graph } from "./graph.ts";
-import { onPlainKey } from "./operation.ts";
+import { onPlainKey } from "./on-key.ts";
 import type { Asker, Subject } from "./operation.ts";
 import { checkedKeyName } from "./requests.ts";
 

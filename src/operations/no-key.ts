@@ -2,7 +2,7 @@
 
 import type { Permission } from "../config/configuration.ts";
 import type { Graph } from "./graph.ts";
-import { denied } from "./operation.ts";
+import { denied } from "./denied.ts";
 import type { Asker } from "./operation.ts";
 
 /** Authorises a permission that names no key. Throws DENIED. */

@@ -1,7 +1,7 @@
 // Rewrap: seals an envelope's data key anew; the context's hash is carried over unseen.
 
 import { explaining } from "./explain.ts";
-import { onKey } from "./operation.ts";
+import { onKey } from "./on-key.ts";
 import type { Operation } from "./operation.ts";
 import { checkNamedKey, readEnvelope } from "./requests.ts";
 import type { EnvelopeSubject } from "./requests.ts";

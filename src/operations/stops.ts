@@ -4,7 +4,7 @@ import type { Permission } from "../config/configuration.ts";
 import { BrokerError } from "../errors/index.ts";
 import type { Stop } from "../store/index.ts";
 import type { Graph } from "./graph.ts";
-import { denied } from "./operation.ts";
+import { denied } from "./denied.ts";
 import type { Asker, Operation, Subject } from "./operation.ts";
 import { checkPageSize, pageOf } from "./pages.ts";
 import { checkedKeyName } from "./requests.ts";

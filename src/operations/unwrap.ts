@@ -2,7 +2,7 @@
 
 import type { Context } from "../envelope/types.ts";
 import { explaining } from "./explain.ts";
-import { onKey } from "./operation.ts";
+import { onKey } from "./on-key.ts";
 import type { Operation } from "./operation.ts";
 import { checkNamedKey, readOpening } from "./requests.ts";
 import type { OpeningSubject } from "./requests.ts";

@@ -1,7 +1,7 @@
 // Wrap: seals a caller's data key.
 
 import type { Context } from "../envelope/types.ts";
-import { onKey } from "./operation.ts";
+import { onKey } from "./on-key.ts";
 import type { Operation } from "./operation.ts";
 import { checkDataKey, checkRequiredContext, readKeyed } from "./requests.ts";
 import type { KeyedSubject } from "./requests.ts";
