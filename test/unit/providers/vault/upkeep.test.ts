@@ -139,7 +139,7 @@ describe("upkeep", () => {
     upkeep.follow(lived({ ttl: 60 * 24 * hourS, renewable: true, creation_ttl: 60 * 24 * hourS }));
     await vi.advanceTimersByTimeAsync(36 * 24 * hourMs);
     expect(renew).toHaveBeenCalledTimes(0);
-    await vi.advanceTimersByTimeAsync(12 * 24 * hourMs);
+    await vi.advanceTimersByTimeAsync(4 * 24 * hourMs + 1);
     expect(renew).toHaveBeenCalled();
   });
 
