@@ -37,6 +37,8 @@ describe("gather", () => {
         fc.integer({ min: 1, max: 8 }),
         fc.integer({ min: 0, max: 3_000 }),
         async (behaviours, wanted, delayMs) => {
+          // What an earlier file of this process left running may have set some.
+          vi.clearAllTimers();
           const needs = Math.min(wanted, behaviours.length);
           const { askers, asked, answered } = askersOf(behaviours);
           const discarded: number[] = [];
