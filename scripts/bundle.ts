@@ -6,7 +6,7 @@ import { rolldown } from "rolldown";
 
 /** Libraries that are loaded later or find their own files by path, and all providers but the embedded default's. */
 const external = [
-  /^(node:|pino$|prom-client$|commander$|grpc-health-check$|@grpc\/reflection$)/,
+  /^(node:|pino$|prom-client$|commander$|grpc-health-check$|@grpc\/reflection$|jose$|@peculiar\/)/,
   /\/providers\/(?!env\/)[a-z0-9-]+\/index\.js$/,
   /\/provider\/child\/index\.js$/,
   /\/audit\/sinks\/index\.js$/,

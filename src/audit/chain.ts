@@ -1,14 +1,34 @@
 // The chain of one log: every record names the one before it by its hash, and a tree over all of them is signed.
 
 import { hash } from "node:crypto";
-import { leafHash, Tree, type Frontier } from "./tree.ts";
+import { frameHash, frameOf, Tree, type Frontier } from "./tree.ts";
 
 /** Records that were linked, and are not part of the chain until they are written. */
 export interface Linked {
-  /** Their lines, each with its newline. */
-  readonly text: string;
+  /** Their lines, each after a zero byte, as a leaf of the tree is hashed: see `encode`. */
+  readonly frames: readonly string[];
   readonly leaves: readonly string[];
 }
+
+/**
+ * The lines as a file has them, each with its newline: in `kept`, or in a buffer of its own where they may not fit. They
+ * are written one by one, since one text of all of them would be copied once more, and into the heap.
+ */
+export function encode({ frames }: Linked, kept: Buffer): Buffer {
+  // A UTF-16 unit takes at most three bytes of UTF-8.
+  const most = frames.reduce((sum, { length }) => sum + length * 3, 1);
+  const bytes = most > kept.length ? Buffer.alloc(most) : kept;
+  let end = 0;
+  for (const frame of frames) {
+    const start = end;
+    end += bytes.write(frame, start);
+    bytes[start] = newline;
+  }
+  bytes[end] = newline;
+  return bytes.subarray(1, end + 1);
+}
+
+const newline = 0x0a;
 
 /** What the first record of a log has in the place of its predecessor's hash. */
 export function origin(log: string): string {
@@ -45,13 +65,13 @@ export class Chain {
   link(bodies: readonly string[]): Linked {
     let previous = this.#previous;
     let sequence = this.#sequence;
-    let text = "";
-    const leaves = bodies.map((body) => {
-      const line = `{"log":"${this.log}","seq":${sequence++},"prev":"${previous}",${body}`;
-      text += line + "\n";
-      return (previous = leafHash(line));
+    const leaves: string[] = [];
+    const frames = bodies.map((body) => {
+      const frame = frameOf(`{"log":"${this.log}","seq":${sequence++},"prev":"${previous}",${body}`);
+      leaves.push((previous = frameHash(frame)));
+      return frame;
     });
-    return { text, leaves };
+    return { frames, leaves };
   }
 
   /** They are written. */

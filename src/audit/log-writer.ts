@@ -2,7 +2,7 @@
 
 import { BrokerError } from "../errors/index.ts";
 import type { AuditRecord } from "./audit.ts";
-import { Chain, type Linked } from "./chain.ts";
+import { Chain, encode, type Linked } from "./chain.ts";
 import { bodyOf, bodyStart } from "./line.ts";
 import { partPath, type LogName } from "./names.ts";
 import type { OpenPart, Part } from "./part.ts";
@@ -30,7 +30,7 @@ const lookEveryMs = 1_000;
 /** A part of a quiet log ends after a day, so that retention can take it. */
 const rotateEveryMs = 86_400_000;
 /** Writes are copied into one buffer that is kept; larger ones get their own. */
-const keptBytes = 262_144;
+const keptBytes = 1_048_576;
 
 /** One call of `write` at a time. */
 export class LogWriter {
@@ -132,8 +132,8 @@ export class LogWriter {
     return bodyOf(record, bodyStart(new Date(this.#options.clock())));
   }
 
-  async #put({ text }: Linked): Promise<void> {
-    const bytes = encode(text, this.#kept);
+  async #put(linked: Linked): Promise<void> {
+    const bytes = encode(linked, this.#kept);
     const part = this.#part!;
     for (let offset = 0; offset < bytes.length;) {
       const written = await part.write(bytes, offset, bytes.length - offset);
@@ -150,9 +150,4 @@ export class LogWriter {
 /** The caller learns that nothing can be recorded; the cause is the operator's to know. */
 export function unavailable(cause: unknown): BrokerError {
   return new BrokerError("AUDIT_UNAVAILABLE", "the audit log cannot be written, so nothing is answered", { cause });
-}
-
-function encode(text: string, kept: Buffer): Buffer {
-  // A UTF-16 unit takes at most three bytes of UTF-8.
-  return text.length * 3 > kept.length ? Buffer.from(text) : kept.subarray(0, kept.write(text));
 }

@@ -6,7 +6,17 @@ import { hash } from "node:crypto";
 
 /** A leaf's hash: SHA-256 of a zero byte and the record's line, without its newline. */
 export function leafHash(line: string): string {
-  return hash("sha256", `\0${line}`, "base64url");
+  return frameHash(frameOf(line));
+}
+
+/** A record's line after the zero byte that leaves are told from nodes by. */
+export function frameOf(line: string): string {
+  return `\0${line}`;
+}
+
+/** As `leafHash`, of a line that has its zero byte. */
+export function frameHash(frame: string): string {
+  return hash("sha256", frame, "base64url");
 }
 
 /** What a tree of some size is known by: the hashes of its complete subtrees, the largest first. */

@@ -127,7 +127,6 @@ function textOf(folder: string, socket: string, keys: Record<string, string>): s
     listeners: { local: { unix: socket, identity: "local", admin: true } },
     policy: [{ who: "local", may: permissions, keys: "*" }],
     audit: { folder: join(folder, "audit") },
-    store: { sqlite: join(folder, "store.db") },
   };
   return `${JSON.stringify(configuration, undefined, 2)}\n`;
 }

@@ -4,7 +4,7 @@ import { createPrivateKey } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Chain } from "../../../src/audit/chain.ts";
+import { Chain, encode } from "../../../src/audit/chain.ts";
 import { openCheckpoint, originOf, signCheckpoint } from "../../../src/audit/checkpoint.ts";
 import { checkpointsPath, logName, partPath } from "../../../src/audit/names.ts";
 import { decodeVerifier, encodeVerifier, verifierOf } from "../../../src/audit/note.ts";
@@ -39,7 +39,7 @@ writeFileSync(checkpointsPath(folder, name), `${note}\n`);
 /** A part with a checkpoint over it: nothing but itself, and a torn line behind it, holds. */
 export const auditLog: Decoder = {
   name: "audit-log",
-  seeds: [bytesOf(linked.text)],
+  seeds: [Buffer.from(encode(linked, Buffer.alloc(0)))],
   words: [
     '"event":"log-opened"',
     '"event":"part-opened"',
@@ -61,7 +61,7 @@ export const auditLog: Decoder = {
     );
     if (problems.length > 0) return outcomeOf({ name: "", message: problems[0]!.what });
     const given = textOf(input);
-    must(given.startsWith(linked.text), "what holds is what was signed");
+    must(given.startsWith(encode(linked, Buffer.alloc(0)).toString()), "what holds is what was signed");
     return logs[0]!.to > 4 ? "holds, and goes on" : "holds";
   },
 };

@@ -16,7 +16,7 @@ import { fc, test } from "@fast-check/vitest";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AuditNotice, AuditRecord, FileAuditLog } from "../../../src/audit/index.ts";
 import { openAuditLog } from "../../../src/audit/index.ts";
-import { Chain, origin } from "../../../src/audit/chain.ts";
+import { Chain, encode, origin } from "../../../src/audit/chain.ts";
 import { bodyOf, bodyStart } from "../../../src/audit/line.ts";
 import { leafHash } from "../../../src/audit/tree.ts";
 import { fakePart } from "./fake-part.ts";
@@ -438,7 +438,8 @@ describe("a line", () => {
       envelope: "0123456789abcdef0123456789abcdef",
       outcome: "done",
     };
-    const [line] = new Chain("0".repeat(32)).link([bodyOf(usual, bodyStart(new Date()))]).text.split("\n");
+    const linked = new Chain("0".repeat(32)).link([bodyOf(usual, bodyStart(new Date()))]);
+    const [line] = encode(linked, Buffer.alloc(0)).toString().split("\n");
     expect(line!.length).toBeLessThanOrEqual(360);
   });
 });
