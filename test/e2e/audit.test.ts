@@ -126,28 +126,30 @@ describe("killed at any moment", () => {
       await loading;
       answered += inRound;
     }
+    const killed = new Set(parts(audit).map(logIn));
     const last = await start(folder, "checkpointEvery: 1s");
     await last.stop();
     const report = await verify(audit);
     expect(report.problems).toEqual([]);
+    expect(killed.size).toBe(kills);
     expect(report.logs).toHaveLength(kills + 1);
     expect(report.logs.reduce((sum, { to }) => sum + to, 0)).toBeGreaterThanOrEqual(answered);
     const heads = parts(audit).flatMap((part) => {
       const { details } = JSON.parse(readFileSync(part, "utf8").split("\n")[0]!) as { details: { heads?: string[] } };
       return details.heads ?? [];
     });
-    for (const { log, to, torn } of report.logs.filter((one) => one.log !== lastLog(audit))) {
+    for (const { log, to, torn } of report.logs.filter((one) => killed.has(one.log))) {
       expect(
         heads.some((head) => head.startsWith(`${log} ${to} `) && head.endsWith(` ${torn}`)),
-        log,
+        `${log} has ${to} records and ${torn} torn bytes: ${heads.filter((head) => head.startsWith(log)).join("; ")}`,
       ).toBe(true);
     }
     if (interpreter !== undefined) expect(byLog(verifyByPython(audit))).toEqual(byLog(report));
   });
 });
 
-function lastLog(folder: string): string {
-  const { log } = JSON.parse(readFileSync(parts(folder).at(-1)!, "utf8").split("\n")[0]!) as { log: string };
+function logIn(part: string): string {
+  const { log } = JSON.parse(readFileSync(part, "utf8").split("\n")[0]!) as { log: string };
   return log;
 }
 
